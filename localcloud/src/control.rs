@@ -1,0 +1,80 @@
+//! What the desk and the pages ask under `/lab`: health, clock, faults, status. No part of AWS.
+
+use crate::clock::Millis;
+use crate::faults::{Fault, MOST_FAULTS};
+use crate::Cloud;
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{json, Value};
+use std::time::Duration;
+
+/// How far one call may move the clock: a message is kept for 14 days at the most.
+const LONGEST_MOVE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+#[derive(Deserialize)]
+struct Advance {
+    advance_ms: Millis,
+}
+
+/// Answers one request to `/lab/…`.
+pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+    match (method.as_str(), path) {
+        ("GET" | "HEAD", "/lab/health") => {
+            (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
+        }
+        ("GET", "/lab/clock") => (StatusCode::OK, clock(cloud)),
+        ("POST", "/lab/clock") => match serde_json::from_slice::<Advance>(body) {
+            Ok(Advance { advance_ms }) if advance_ms <= LONGEST_MOVE.as_millis() as Millis => {
+                cloud.clock.advance(Duration::from_millis(advance_ms));
+                (StatusCode::OK, clock(cloud))
+            }
+            Ok(_) => bad("the clock moves by 366 days at the most"),
+            Err(_) => bad("the body is {\"advance_ms\": N}"),
+        },
+        ("GET", "/lab/faults") => (StatusCode::OK, json!(cloud.faults.waiting())),
+        ("DELETE", "/lab/faults") => {
+            cloud.faults.clear();
+            (StatusCode::OK, json!([]))
+        }
+        ("POST", "/lab/faults") => match serde_json::from_slice::<Fault>(body) {
+            Ok(fault) => match cloud.faults.add(fault) {
+                true => (StatusCode::OK, json!(cloud.faults.waiting())),
+                false => bad(&format!(
+                    "{MOST_FAULTS} faults are waiting already: clear them first"
+                )),
+            },
+            Err(error) => bad(&format!(
+                "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\", \
+                 \"target\": \"…\", \"count\": N}}: {error}"
+            )),
+        },
+        ("GET", "/lab/status") => (
+            StatusCode::OK,
+            json!({
+                "seed": cloud.seed,
+                "clock": clock(cloud),
+                "faults": cloud.faults.waiting(),
+                "queues": cloud.sqs.status(),
+            }),
+        ),
+        (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status") => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            json!({"error": format!("{path} does not take {method}")}),
+        ),
+        _ => (
+            StatusCode::NOT_FOUND,
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults or /lab/status")}),
+        ),
+    }
+}
+
+fn clock(cloud: &Cloud) -> Value {
+    json!({
+        "now_ms": cloud.clock.now(),
+        "moved_ms": cloud.clock.moved().as_millis() as Millis,
+    })
+}
+
+fn bad(message: &str) -> (StatusCode, Value) {
+    (StatusCode::BAD_REQUEST, json!({ "error": message }))
+}

@@ -1,0 +1,116 @@
+//! Faults on request: what goes wrong on AWS now and then, at the moment a reader wants to see it.
+
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What can be made to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A standard queue delivers a message twice: another host still has its copy. The target is a queue's name.
+    DuplicateDelivery,
+    /// The operation is carried out, then the connection breaks before the answer. The target is an operation,
+    /// such as `SendMessage`.
+    LostResponse,
+    /// The operation is refused with the service's throttling error. The target is an operation.
+    Throttle,
+}
+
+/// One fault that waits to happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub kind: Kind,
+    /// A queue's name or an operation, see [`Kind`]; none is any.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// How many more times it happens.
+    #[serde(default = "once")]
+    pub count: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// How many faults may wait at a time.
+pub const MOST_FAULTS: usize = 100;
+
+/// The faults that wait. Clones share them.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    waiting: AtomicUsize,
+    faults: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    /// Adds a fault. False when [`MOST_FAULTS`] are waiting already.
+    pub fn add(&self, fault: Fault) -> bool {
+        let mut faults = self.lock();
+        if faults.len() == MOST_FAULTS {
+            return false;
+        }
+        if fault.count > 0 {
+            faults.push(fault);
+        }
+        self.0.waiting.store(faults.len(), Ordering::Release);
+        true
+    }
+
+    pub fn clear(&self) {
+        self.lock().clear();
+        self.0.waiting.store(0, Ordering::Release);
+    }
+
+    pub fn waiting(&self) -> Vec<Fault> {
+        self.lock().clone()
+    }
+
+    /// Whether a fault of this kind happens to `target` now. It counts as happened.
+    pub fn strikes(&self, kind: Kind, target: &str) -> bool {
+        if self.0.waiting.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let mut faults = self.lock();
+        let matches = |fault: &Fault| {
+            fault.kind == kind && fault.target.as_deref().is_none_or(|name| name == target)
+        };
+        let Some(at) = faults.iter().position(matches) else {
+            return false;
+        };
+        faults[at].count -= 1;
+        if faults[at].count == 0 {
+            faults.remove(at);
+        }
+        self.0.waiting.store(faults.len(), Ordering::Release);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_its_target_as_often_as_asked() {
+        let faults = Faults::default();
+        faults.add(Fault {
+            kind: Kind::Throttle,
+            target: Some("SendMessage".into()),
+            count: 2,
+        });
+        assert!(!faults.strikes(Kind::Throttle, "ReceiveMessage"));
+        assert!(!faults.strikes(Kind::LostResponse, "SendMessage"));
+        assert!(faults.strikes(Kind::Throttle, "SendMessage"));
+        assert!(faults.strikes(Kind::Throttle, "SendMessage"));
+        assert!(!faults.strikes(Kind::Throttle, "SendMessage"));
+        assert!(faults.waiting().is_empty());
+    }
+}

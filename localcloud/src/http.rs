@@ -1,0 +1,319 @@
+//! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
+
+use crate::faults::Kind;
+use crate::wire::error::ApiError;
+use crate::wire::query::Form;
+use crate::wire::{json, query};
+use crate::{control, ids, sts, Cloud};
+use axum::body::Body;
+use axum::Router;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue, CONTENT_TYPE, HOST, ORIGIN};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use rand::rngs::SmallRng;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+/// A full batch of 1 MiB whose every character is escaped as `\u0000` in the JSON fits in.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+/// A client that takes longer for its headers, or for its body, is let go.
+const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
+const MOST_CONNECTIONS: usize = 1024;
+
+const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const SQS: &str = "com.amazonaws.sqs";
+
+/// The answer is to be lost: the connection closes instead. See [`Kind::LostResponse`].
+#[derive(Debug)]
+struct Lost;
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer was lost on request")
+    }
+}
+
+impl std::error::Error for Lost {}
+
+struct Door {
+    cloud: Arc<Cloud>,
+    pages: Option<Router>,
+    request_ids: Mutex<SmallRng>,
+}
+
+/// Accepts connections until its task is dropped.
+pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Router>) {
+    let door = Arc::new(Door {
+        request_ids: Mutex::new(ids::source(cloud.seed, "request ids")),
+        cloud,
+        pages,
+    });
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOWEST_REQUEST);
+    let builder = Arc::new(builder);
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of sockets: those that are open will end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (door, builder) = (door.clone(), builder.clone());
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let door = door.clone();
+                async move { door.answer(request).await }
+            });
+            // An error here is the client's: it went away or spoke no HTTP.
+            let _ = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            drop(place);
+        });
+    }
+}
+
+impl Door {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Lost> {
+        let headers = request.headers();
+        if let Err(reason) = check_sender(headers) {
+            return Ok(text(StatusCode::FORBIDDEN, reason));
+        }
+        let path = request.uri().path();
+        let for_lab = path.starts_with("/lab/");
+        if !for_lab && request.method() != Method::POST {
+            return Ok(self.page(request).await);
+        }
+        let (parts, body) = request.into_parts();
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(refusal) => return Ok(refusal),
+        };
+        if for_lab {
+            let (status, answer) =
+                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body);
+            return Ok(respond(
+                status,
+                "application/json",
+                answer.to_string().into(),
+            ));
+        }
+        self.call(&parts.headers, &body).await
+    }
+
+    /// One call of an AWS operation.
+    async fn call(&self, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Lost> {
+        let request_id = self.request_id();
+        if let Some(target) = headers.get("x-amz-target") {
+            let target = target.to_str().unwrap_or_default();
+            let (service, operation) = target.split_once('.').unwrap_or((target, ""));
+            let outcome = match service {
+                "AmazonSQS" => match self.throttled(operation, "RequestThrottled") {
+                    Some(error) => Err(error),
+                    None => {
+                        let base = base_url(headers);
+                        self.cloud.sqs.call(operation, body, &base).await
+                    }
+                },
+                _ => Err(ApiError::not_in_this_lab(service, operation)),
+            };
+            self.deliver(operation)?;
+            return Ok(json_answer(outcome, &request_id));
+        }
+        let form = Form::parse(body);
+        let Some(action) = form.get("Action") else {
+            let error = ApiError::sender(
+                "MissingAction",
+                "The request has neither an x-amz-target header nor an Action parameter: it is not a call to AWS.",
+            );
+            return Ok(xml_answer(
+                StatusCode::BAD_REQUEST,
+                query::error(STS, &error, &request_id),
+                &request_id,
+            ));
+        };
+        let (namespace, outcome) = match form.get("Version") {
+            Some("2010-05-15") => (
+                CLOUDFORMATION,
+                match self.throttled(action, "Throttling") {
+                    Some(error) => Err(error),
+                    None => self.cloud.cloudformation.call(action, &form).await,
+                },
+            ),
+            Some("2011-06-15") => (STS, sts::call(action)),
+            version => (
+                STS,
+                Err(ApiError::not_in_this_lab(
+                    version.unwrap_or("(no version)"),
+                    action,
+                )),
+            ),
+        };
+        self.deliver(action)?;
+        Ok(match outcome {
+            Ok(result) => xml_answer(
+                StatusCode::OK,
+                query::answer(namespace, action, &result, &request_id),
+                &request_id,
+            ),
+            Err(error) => xml_answer(
+                StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+                query::error(namespace, &error, &request_id),
+                &request_id,
+            ),
+        })
+    }
+
+    fn throttled(&self, operation: &str, code: &str) -> Option<ApiError> {
+        self.cloud
+            .faults
+            .strikes(Kind::Throttle, operation)
+            .then(|| ApiError::sender(code, "Rate exceeded: throttled on request of the lab."))
+    }
+
+    /// The last moment before the answer leaves.
+    fn deliver(&self, operation: &str) -> Result<(), Lost> {
+        match self.cloud.faults.strikes(Kind::LostResponse, operation) {
+            true => Err(Lost),
+            false => Ok(()),
+        }
+    }
+
+    async fn page(&self, request: Request<Incoming>) -> Response<Body> {
+        let Some(pages) = &self.pages else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "This is the local cloud of Queues & Streams: set AWS_ENDPOINT_URL to it. It serves no book here.\n",
+            );
+        };
+        match pages.clone().oneshot(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    fn request_id(&self) -> String {
+        let mut random = self
+            .request_ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ids::uuid(&mut random)
+    }
+}
+
+/// Lets in only who speaks to this machine by a loopback name, and no page of another site: the local cloud
+/// runs without passwords, so a web page must not be able to reach it through the reader's browser.
+fn check_sender(headers: &HeaderMap) -> Result<(), &'static str> {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    if !host.is_some_and(is_loopback) {
+        return Err("The local cloud answers to 127.0.0.1 and localhost only: the Host header names neither.\n");
+    }
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.to_str().ok().and_then(|origin| {
+        origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))
+    });
+    match origin {
+        Some(host) if is_loopback(host) => Ok(()),
+        _ => Err("The local cloud does not answer pages of other sites: the Origin header names one.\n"),
+    }
+}
+
+/// Whether `host`, with or without a port, is a name of this machine's own.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost")
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
+    let whole = Limited::new(body, LARGEST_BODY).collect();
+    match tokio::time::timeout(SLOWEST_REQUEST, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than any request to AWS that this lab knows (8 MiB).\n",
+        )),
+        Ok(Err(_)) => Err(text(
+            StatusCode::BAD_REQUEST,
+            "The body ended early or is malformed.\n",
+        )),
+        Err(_) => Err(text(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body took longer than 30 seconds.\n",
+        )),
+    }
+}
+
+/// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
+fn base_url(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    format!("http://{host}")
+}
+
+fn json_answer(outcome: Result<Vec<u8>, ApiError>, request_id: &str) -> Response<Body> {
+    let (status, body, error) = match outcome {
+        Ok(body) => (StatusCode::OK, Bytes::from(body), None),
+        Err(error) => (
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+            Bytes::from(json::error(SQS, &error)),
+            Some(json::query_error(&error)),
+        ),
+    };
+    let mut response = respond(status, "application/x-amz-json-1.0", body);
+    set(&mut response, "x-amzn-requestid", request_id);
+    if let Some(code) = error {
+        set(&mut response, "x-amzn-query-error", &code);
+    }
+    response
+}
+
+fn xml_answer(status: StatusCode, body: String, request_id: &str) -> Response<Body> {
+    let mut response = respond(status, "text/xml", body.into());
+    set(&mut response, "x-amzn-requestid", request_id);
+    response
+}
+
+fn text(status: StatusCode, message: &'static str) -> Response<Body> {
+    respond(status, "text/plain; charset=utf-8", message.into())
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn set(response: &mut Response<Body>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

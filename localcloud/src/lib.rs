@@ -1,0 +1,138 @@
+//! The embedded local cloud of *Queues & Streams*: an AWS-compatible endpoint on loopback that shows how SQS
+//! delivers: unordered and repeated deliveries, short polls that miss, messages that come back.
+//!
+//! ```no_run
+//! # fn main() -> std::io::Result<()> {
+//! let cloud = localcloud::LocalCloud::start(localcloud::Options::default())?;
+//! println!("export AWS_ENDPOINT_URL={}", cloud.endpoint());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Calls go down only: `http` finds the service, the service works on its state, the state asks the clock.
+//! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
+
+pub mod clock;
+pub mod cloudformation;
+mod control;
+pub mod faults;
+mod http;
+pub mod ids;
+pub mod sqs;
+mod sts;
+pub mod wire;
+
+use clock::Clock;
+use cloudformation::CloudFormation;
+use faults::Faults;
+use sqs::Sqs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+/// The one account of the local cloud.
+pub const ACCOUNT: &str = "000000000000";
+/// The one region of the local cloud.
+pub const REGION: &str = "us-east-1";
+/// Where the local cloud listens unless it is told otherwise.
+pub const DEFAULT_PORT: u16 = 4566;
+
+/// How to start a [`LocalCloud`].
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// Decides every random choice of the local cloud: where a message is kept, what a short poll sees.
+    pub seed: u64,
+    /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
+    pub pages: Option<axum::Router>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            seed: 1,
+            pages: None,
+        }
+    }
+}
+
+/// A running local cloud. It stops when it is dropped.
+pub struct LocalCloud {
+    address: SocketAddr,
+    cloud: Arc<Cloud>,
+    runtime: Option<Runtime>,
+}
+
+/// What all requests share.
+pub(crate) struct Cloud {
+    seed: u64,
+    clock: Clock,
+    faults: Faults,
+    sqs: Sqs,
+    cloudformation: CloudFormation,
+}
+
+impl LocalCloud {
+    /// Listens on loopback and serves from threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, or the system has no threads or sockets left.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("localcloud")
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
+        let address = listener.local_addr()?;
+        let clock = Clock::new();
+        let faults = Faults::default();
+        let sqs = Sqs::new(clock.clone(), faults.clone(), options.seed);
+        let cloud = Arc::new(Cloud {
+            seed: options.seed,
+            cloudformation: CloudFormation::new(clock.clone(), sqs.clone(), options.seed),
+            clock,
+            faults,
+            sqs,
+        });
+        runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
+        Ok(Self {
+            address,
+            cloud,
+            runtime: Some(runtime),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What goes into `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.cloud.seed
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.cloud.clock
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.cloud.faults
+    }
+}
+
+impl Drop for LocalCloud {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! STS: who am I? Everyone is the one user of the one made-up account.
+//! See <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
+
+use crate::wire::error::ApiError;
+use crate::wire::query::Xml;
+use crate::ACCOUNT;
+
+/// Answers `action` with the XML of its result.
+pub fn call(action: &str) -> Result<String, ApiError> {
+    if action != "GetCallerIdentity" {
+        return Err(ApiError::not_in_this_lab("sts", action));
+    }
+    let mut xml = Xml::default();
+    xml.text("Arn", format!("arn:aws:iam::{ACCOUNT}:user/reader"))
+        .text("UserId", "AIDALOCALCLOUDREADER")
+        .text("Account", ACCOUNT);
+    Ok(xml.finish())
+}

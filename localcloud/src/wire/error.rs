@@ -1,0 +1,67 @@
+//! An error as AWS answers it. Each service makes its own; `http` writes them in the service's wire form.
+
+use std::fmt;
+
+/// Who is at fault, as the query protocol names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Sender,
+    Receiver,
+}
+
+/// One error answer of an AWS service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status, such as 400.
+    pub status: u16,
+    /// The code of the query protocol, such as `AWS.SimpleQueueService.NonExistentQueue`. SDKs read it from
+    /// the XML, or from the header `x-amzn-query-error`.
+    pub code: String,
+    /// The shape's name in the JSON protocol, such as `QueueDoesNotExist`. Often the same as the code.
+    pub shape: String,
+    pub message: String,
+    pub fault: Fault,
+}
+
+impl ApiError {
+    /// An error of the caller's, status 400, whose code is also its shape.
+    pub fn sender(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            code: code.to_owned(),
+            shape: code.to_owned(),
+            message: message.into(),
+            fault: Fault::Sender,
+        }
+    }
+
+    /// The same error under a shape name that differs from the query code.
+    pub fn with_shape(mut self, shape: &str) -> Self {
+        self.shape = shape.to_owned();
+        self
+    }
+
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// What every service answers when it is asked for an operation that the lab leaves out.
+    pub fn not_in_this_lab(service: &str, operation: &str) -> Self {
+        Self::sender(
+            "UnknownOperationException",
+            format!(
+                "{service} {operation} is not in this lab. The appendix \"Where the local cloud differs\" \
+                 lists what is; run the program against AWS for the rest."
+            ),
+        )
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}

@@ -1,0 +1,127 @@
+//! The query protocol: parameters come as a form, answers go out as XML.
+//! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>, *Examples*.
+
+use super::error::{ApiError, Fault};
+use quick_xml::escape::escape;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The parameters of one request.
+#[derive(Debug, Default)]
+pub struct Form(BTreeMap<String, String>);
+
+impl Form {
+    pub fn parse(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A parameter that must be there and not empty.
+    pub fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {
+            ApiError::sender(
+                "ValidationError",
+                format!("1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"),
+            )
+        })
+    }
+
+    /// `Name.member.1`, `Name.member.2`, … as a list.
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        (1..)
+            .map_while(|n| self.get(&format!("{name}.member.{n}")))
+            .collect()
+    }
+
+    /// `Name.member.N.Field` as a list of structures, each as its fields. `Parameters.member.1.ParameterKey`
+    /// and its value become one map with two entries.
+    pub fn structures(&self, name: &str) -> Vec<BTreeMap<&str, &str>> {
+        (1..)
+            .map_while(|n| {
+                let prefix = format!("{name}.member.{n}.");
+                let fields: BTreeMap<_, _> = self
+                    .0
+                    .range(prefix.clone()..)
+                    .take_while(|(key, _)| key.starts_with(&prefix))
+                    .map(|(key, value)| (&key[prefix.len()..], value.as_str()))
+                    .collect();
+                (!fields.is_empty()).then_some(fields)
+            })
+            .collect()
+    }
+}
+
+/// XML under construction: elements in order, text escaped.
+#[derive(Default)]
+pub struct Xml(String);
+
+impl Xml {
+    /// `<name>text</name>`
+    pub fn text(&mut self, name: &str, text: impl AsRef<str>) -> &mut Self {
+        let _ = write!(self.0, "<{name}>{}</{name}>", escape(text.as_ref()));
+        self
+    }
+
+    /// `<name>…</name>` around whatever `content` adds.
+    pub fn element(&mut self, name: &str, content: impl FnOnce(&mut Xml)) -> &mut Self {
+        let _ = write!(self.0, "<{name}>");
+        content(self);
+        let _ = write!(self.0, "</{name}>");
+        self
+    }
+
+    pub fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// The whole answer to `action`, around the XML of its result.
+pub fn answer(namespace: &str, action: &str, result: &str, request_id: &str) -> String {
+    format!(
+        "<{action}Response xmlns=\"{namespace}\"><{action}Result>{result}</{action}Result>\
+         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
+    )
+}
+
+/// The whole answer for an error.
+pub fn error(namespace: &str, error: &ApiError, request_id: &str) -> String {
+    let fault = match error.fault {
+        Fault::Sender => "Sender",
+        Fault::Receiver => "Receiver",
+    };
+    format!(
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>",
+        escape(error.code.as_str()),
+        escape(error.message.as_str()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_structures_come_in_order() {
+        let form = Form::parse(
+            b"Capabilities.member.1=CAPABILITY_IAM&Parameters.member.1.ParameterKey=Name\
+              &Parameters.member.1.ParameterValue=a%20b&Parameters.member.2.ParameterKey=X",
+        );
+        assert_eq!(form.list("Capabilities"), ["CAPABILITY_IAM"]);
+        let parameters = form.structures("Parameters");
+        assert_eq!(parameters.len(), 2);
+        assert_eq!(parameters[0]["ParameterValue"], "a b");
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        let mut xml = Xml::default();
+        xml.element("A", |xml| {
+            xml.text("B", "<&>");
+        });
+        assert_eq!(xml.finish(), "<A><B>&lt;&amp;&gt;</B></A>");
+    }
+}

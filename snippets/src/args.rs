@@ -1,0 +1,56 @@
+//! The command line of the programs.
+
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static PARSED: AtomicBool = AtomicBool::new(false);
+
+// ANCHOR: args
+/// The options of the programs that run until ^C.
+#[derive(Parser)]
+pub struct Args {
+    /// Stop after N messages instead of at ^C
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub count: u64,
+
+    /// The queue's name
+    #[arg(long, value_name = "NAME", default_value = "StandardQueue")]
+    pub queue: String,
+}
+// ANCHOR_END: args
+
+impl Args {
+    /// Reads the command line; `--help` and mistakes end the program here.
+    pub fn from_command_line() -> Self {
+        PARSED.store(true, Ordering::Relaxed);
+        let matches = described(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// For the programs that take no options: `--help` works, and anything else is a mistake.
+pub(crate) fn expect_none() {
+    if !PARSED.swap(true, Ordering::Relaxed) {
+        described(Command::new("program")).get_matches();
+    }
+}
+
+fn described(command: Command) -> Command {
+    let name = env_name();
+    command
+        .about(format!("A program of Queues & Streams. Its page in book/ is named {name} too"))
+        .after_help(
+            "LAB_NAME=alice    puts `alice-` before every name, so that a class can share an account\n\
+             LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\
+             AWS_ENDPOINT_URL  names another endpoint",
+        )
+        .name(name)
+}
+
+/// The program's own name, as cargo built it.
+fn env_name() -> String {
+    std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "program".to_owned())
+}

@@ -1,0 +1,46 @@
+//! Where the programs connect. The page *Your environment* shows this file whole.
+
+use crate::args;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::Credentials;
+use std::env;
+
+// ANCHOR: connect
+/// Where the local cloud listens.
+const LOCAL: &str = "http://127.0.0.1:4566";
+
+/// The local cloud, unless you say otherwise: `AWS_ENDPOINT_URL` names another endpoint, `LAB_TARGET=aws` is
+/// your own account.
+pub async fn connect() -> SdkConfig {
+    args::expect_none();
+    let Some(endpoint) = endpoint() else {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let region = config.region().map_or("no region", Region::as_ref);
+        println!("Connected to your AWS account, region {region}");
+        return config;
+    };
+    println!("Connected to {endpoint}");
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region("us-east-1")
+        .credentials_provider(Credentials::new("reader", "made-up", None, None, "lab"))
+        .load()
+        .await
+}
+
+/// The endpoint to use instead of AWS; none when it is to be AWS.
+pub(crate) fn endpoint() -> Option<String> {
+    match env::var("LAB_TARGET").as_deref() {
+        Ok("aws") => None,
+        _ => Some(env::var("AWS_ENDPOINT_URL").unwrap_or(LOCAL.to_owned())),
+    }
+}
+
+/// `StandardQueue`, or `alice-StandardQueue` with `LAB_NAME=alice`: a class can share an account.
+pub fn named(name: &str) -> String {
+    match env::var("LAB_NAME") {
+        Ok(learner) if !learner.is_empty() => format!("{learner}-{name}"),
+        _ => name.to_owned(),
+    }
+}
+// ANCHOR_END: connect

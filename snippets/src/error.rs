@@ -1,0 +1,111 @@
+//! Errors as the reader sees them: what failed, its cause, and what to do next.
+
+use aws_sdk_sqs::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::{fmt, io};
+
+/// What every `main` returns.
+pub type Result<T = ()> = std::result::Result<T, Error>;
+
+/// Any failure of a program. `main` prints it when it returns one.
+pub struct Error {
+    cause: String,
+    hint: Option<String>,
+}
+
+impl<E, R> From<SdkError<E, R>> for Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        let cause = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => DisplayErrorContext(&error).to_string(),
+        };
+        let hint = match &error {
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                Some(unreachable())
+            }
+            _ => error.code().and_then(advice),
+        };
+        Self { cause, hint }
+    }
+}
+
+/// No answer at all: is anything listening?
+fn unreachable() -> String {
+    match crate::connect::endpoint() {
+        Some(endpoint) => format!(
+            "no local cloud at {}: start it with `cargo run` in another terminal",
+            endpoint.trim_start_matches("http://")
+        ),
+        None => "AWS can't be reached from here: check the network and the region".to_owned(),
+    }
+}
+
+/// What to do about the errors that readers meet most.
+fn advice(code: &str) -> Option<String> {
+    let advice = match code {
+        "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {
+            "there is no such queue yet: create it with `cargo run --bin create`"
+        }
+        "AWS.SimpleQueueService.QueueDeletedRecently" | "QueueDeletedRecently" => {
+            "wait 60 seconds; on the local cloud `cargo run -- clock +60s` does it at once"
+        }
+        "AccessDenied" | "AccessDeniedException" => {
+            "your credentials may not do this: the page *Your environment* lists the permissions"
+        }
+        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" => {
+            "your AWS credentials are not valid now: sign in again, then repeat the command"
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+impl From<String> for Error {
+    fn from(cause: String) -> Self {
+        Self { cause, hint: None }
+    }
+}
+
+impl From<&str> for Error {
+    fn from(cause: &str) -> Self {
+        cause.to_owned().into()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        error.to_string().into()
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        error.to_string().into()
+    }
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        DisplayErrorContext(&error).to_string().into()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `main` shows an error by its `Debug`: the same text as `Display`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

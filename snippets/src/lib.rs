@@ -1,0 +1,14 @@
+//! What the programs share: where they connect, when they stop, how they say what went wrong.
+//! The page *Your environment* shows all of it.
+
+mod args;
+mod connect;
+mod error;
+mod queue;
+mod time;
+
+pub use args::Args;
+pub use connect::{connect, named};
+pub use error::{Error, Result};
+pub use queue::{letters, queue_url};
+pub use time::{pass, until_ctrl_c};
