@@ -235,7 +235,9 @@ fn check_sender(headers: &HeaderMap) -> Result<(), &'static str> {
     });
     match origin {
         Some(host) if is_loopback(host) => Ok(()),
-        _ => Err("The local cloud does not answer pages of other sites: the Origin header names one.\n"),
+        _ => Err(
+            "The local cloud does not answer pages of other sites: the Origin header names one.\n",
+        ),
     }
 }
 

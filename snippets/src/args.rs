@@ -44,7 +44,7 @@ fn described(command: Command) -> Command {
              LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\
              AWS_ENDPOINT_URL  names another endpoint",
         )
-        .name(name)
+        .bin_name(name)
 }
 
 /// The program's own name, as cargo built it.

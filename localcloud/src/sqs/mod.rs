@@ -15,7 +15,12 @@ impl Sqs {
     }
 
     /// Answers `operation` with the JSON of its output. `base` is the URL the caller reached us by; queue URLs start with it.
-    pub async fn call(&self, operation: &str, _input: &[u8], _base: &str) -> Result<Vec<u8>, ApiError> {
+    pub async fn call(
+        &self,
+        operation: &str,
+        _input: &[u8],
+        _base: &str,
+    ) -> Result<Vec<u8>, ApiError> {
         Err(ApiError::not_in_this_lab("sqs", operation))
     }
 

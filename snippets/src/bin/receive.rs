@@ -40,7 +40,10 @@ async fn receive(sqs: &Client, queue: &str, count: u64) -> Result {
 // ANCHOR: delete
 async fn delete(sqs: &Client, queue: &str, receipt: Option<&str>) -> Result {
     let deletion = sqs.delete_message().queue_url(queue);
-    deletion.set_receipt_handle(receipt.map(str::to_owned)).send().await?;
+    deletion
+        .set_receipt_handle(receipt.map(str::to_owned))
+        .send()
+        .await?;
     Ok(())
 }
 // ANCHOR_END: delete
