@@ -10,5 +10,5 @@ mod time;
 pub use args::Args;
 pub use connect::{connect, named};
 pub use error::{Error, Result};
-pub use queue::{letters, queue_url};
+pub use queue::{letters, queue_url, scratch_queue};
 pub use time::{pass, until_ctrl_c};

@@ -1,4 +1,4 @@
-//! The two small things that every queue program needs.
+//! What the queue programs share.
 
 use crate::{named, Result};
 use aws_sdk_sqs::Client;
@@ -11,6 +11,16 @@ pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
     Ok(found.queue_url.unwrap_or_default())
 }
 // ANCHOR_END: queue_url
+
+// ANCHOR: scratch_queue
+/// A new queue for one experiment, such as `experiment-order-KXWQBA`, and its URL. The experiment deletes it at its
+/// end. The random letters give each run a name of its own: AWS blocks a deleted queue's name for a minute.
+pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
+    let name = named(&format!("experiment-{experiment}-{}", letters(6)));
+    let created = sqs.create_queue().queue_name(name).send().await?;
+    Ok(created.queue_url.unwrap_or_default())
+}
+// ANCHOR_END: scratch_queue
 
 /// Some random capital letters, as the lab's messages carry them.
 pub fn letters(how_many: usize) -> String {
