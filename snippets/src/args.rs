@@ -1,6 +1,6 @@
 //! The command line of the programs.
 
-use clap::{Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PARSED: AtomicBool = AtomicBool::new(false);
@@ -26,6 +26,14 @@ impl Args {
         let matches = described(Self::command()).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Whether `--name` is given, for a program with this one option.
+pub fn flag(name: &'static str, help: &'static str) -> bool {
+    PARSED.store(true, Ordering::Relaxed);
+    let option = Arg::new(name).long(name).help(help);
+    let command = Command::new("program").arg(option.action(ArgAction::SetTrue));
+    described(command).get_matches().get_flag(name)
 }
 
 /// For the programs that take no options: `--help` works, and anything else is a mistake.

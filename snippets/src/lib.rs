@@ -7,8 +7,8 @@ mod error;
 mod queue;
 mod time;
 
-pub use args::Args;
+pub use args::{flag, Args};
 pub use connect::{connect, named};
 pub use error::{Error, Result};
-pub use queue::{letters, queue_url, scratch_queue};
+pub use queue::{is_scratch, letters, queue_url, receive_one, scratch_queue};
 pub use time::{pass, until_ctrl_c};

@@ -1,6 +1,7 @@
 //! What the queue programs share.
 
 use crate::{named, Result};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_sdk_sqs::Client;
 use rand::RngExt;
 
@@ -29,3 +30,25 @@ pub fn letters(how_many: usize) -> String {
         .map(|_| random.random_range('A'..='Z'))
         .collect()
 }
+
+/// Whether [`scratch_queue`] gives such names.
+pub fn is_scratch(name: &str) -> bool {
+    let rest = name.strip_prefix(&named("experiment-"));
+    let ending = rest.and_then(|rest| rest.rsplit_once('-'));
+    ending.is_some_and(|(_, end)| end.len() == 6 && end.bytes().all(|b| b.is_ascii_uppercase()))
+}
+
+// ANCHOR: receive_one
+/// Receives one message, hidden from every other receiver for `seconds`. None if there is none within 2 seconds.
+pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Option<Message>> {
+    let received = sqs
+        .receive_message()
+        .queue_url(queue)
+        .visibility_timeout(seconds)
+        .wait_time_seconds(2)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send()
+        .await?;
+    Ok(received.messages.unwrap_or_default().pop())
+}
+// ANCHOR_END: receive_one
