@@ -1,31 +1,339 @@
-//! SQS over AWS JSON 1.0.
+//! SQS over AWS JSON 1.0. `queue` is what happens to messages; here and in `manage`, `deliver` and `moves` are
+//! the operations around it.
+//!
+//! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>.
 
-use crate::clock::Clock;
+mod attributes;
+mod deliver;
+mod manage;
+pub mod message;
+mod moves;
+pub mod queue;
+mod receipt;
+mod redrive;
+
+use crate::clock::{Clock, Millis};
 use crate::faults::Faults;
 use crate::wire::error::ApiError;
+use crate::{ids, ACCOUNT, REGION};
+use attributes::Settings;
+use queue::Queue;
+use rand::rngs::SmallRng;
+use redrive::MoveTask;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
 use serde_json::{json, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// The operations there are.
+pub const OPERATIONS: [&str; 23] = [
+    "AddPermission",
+    "CancelMessageMoveTask",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+    "CreateQueue",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "DeleteQueue",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "ListMessageMoveTasks",
+    "ListQueueTags",
+    "ListQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "RemovePermission",
+    "SendMessage",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+];
+
+// Differs from AWS: bounds: the local cloud keeps at most 1,000 queues and 1 GiB of messages, in memory.
+const MOST_QUEUES: usize = 1000;
+const MOST_BYTES: usize = 1024 * 1024 * 1024;
+/// What a message takes beside its own bytes.
+const OVERHEAD: usize = 512;
 
 /// The queues of the account. Clones share them.
 #[derive(Clone)]
-pub struct Sqs {}
+pub struct Sqs(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    faults: Faults,
+    seed: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    queues: BTreeMap<String, Entry>,
+    /// When a name was given up: it can't be used again for a minute.
+    deleted: BTreeMap<String, Millis>,
+    tasks: Vec<MoveTask>,
+    /// How many more bytes can be taken in before the queues are counted again.
+    room: usize,
+    random: SmallRng,
+}
+
+/// A queue and what is known of it.
+struct Entry {
+    name: String,
+    settings: Settings,
+    queue: Queue,
+    tags: BTreeMap<String, String>,
+    created_at: Millis,
+    modified_at: Millis,
+    purged_at: Option<Millis>,
+    /// Wakes the long polls: once for each message that becomes visible.
+    arrivals: Arc<Notify>,
+}
 
 impl Sqs {
-    pub fn new(_clock: Clock, _faults: Faults, _seed: u64) -> Self {
-        Self {}
+    pub fn new(clock: Clock, faults: Faults, seed: u64) -> Self {
+        Self(Arc::new(Inner {
+            clock,
+            faults,
+            seed,
+            state: Mutex::new(State {
+                queues: BTreeMap::new(),
+                deleted: BTreeMap::new(),
+                tasks: Vec::new(),
+                room: 0,
+                random: ids::source(seed, "sqs"),
+            }),
+        }))
     }
 
-    /// Answers `operation` with the JSON of its output. `base` is the URL the caller reached us by; queue URLs start with it.
+    /// Answers `operation` with the JSON of its output. `base` is the URL by which the caller reached the local
+    /// cloud; queue URLs begin with it.
     pub async fn call(
         &self,
         operation: &str,
-        _input: &[u8],
-        _base: &str,
+        input: &[u8],
+        base: &str,
     ) -> Result<Vec<u8>, ApiError> {
-        Err(ApiError::not_in_this_lab("sqs", operation))
+        let input = if input.is_empty() { b"{}" } else { input };
+        match operation {
+            "ReceiveMessage" => output(&self.receive_message(parse(input)?).await?),
+            "SendMessage" => output(&self.send_message(parse(input)?)?),
+            "SendMessageBatch" => output(&self.send_message_batch(parse(input)?)?),
+            "DeleteMessage" => done(self.delete_message(parse(input)?)),
+            "DeleteMessageBatch" => output(&self.delete_message_batch(parse(input)?)?),
+            "ChangeMessageVisibility" => done(self.change_message_visibility(parse(input)?)),
+            "ChangeMessageVisibilityBatch" => {
+                output(&self.change_message_visibility_batch(parse(input)?)?)
+            }
+            "CreateQueue" => output(&self.create_queue(parse(input)?, base)?),
+            "DeleteQueue" => done(self.delete_queue(parse(input)?)),
+            "GetQueueUrl" => output(&self.get_queue_url(parse(input)?, base)?),
+            "ListQueues" => output(&self.list_queues(parse(input)?, base)?),
+            "GetQueueAttributes" => output(&self.get_queue_attributes(parse(input)?)?),
+            "SetQueueAttributes" => done(self.set_queue_attributes(parse(input)?)),
+            "PurgeQueue" => done(self.purge_queue(parse(input)?)),
+            "TagQueue" => done(self.tag_queue(parse(input)?)),
+            "UntagQueue" => done(self.untag_queue(parse(input)?)),
+            "ListQueueTags" => output(&self.list_queue_tags(parse(input)?)?),
+            "AddPermission" => done(self.add_permission(parse(input)?)),
+            "RemovePermission" => done(self.remove_permission(parse(input)?)),
+            "ListDeadLetterSourceQueues" => {
+                output(&self.list_dead_letter_source_queues(parse(input)?, base)?)
+            }
+            "StartMessageMoveTask" => output(&self.start_message_move_task(parse(input)?)?),
+            "CancelMessageMoveTask" => output(&self.cancel_message_move_task(parse(input)?)?),
+            "ListMessageMoveTasks" => output(&self.list_message_move_tasks(parse(input)?)?),
+            _ => Err(ApiError::not_in_this_lab("sqs", operation)),
+        }
     }
 
     /// The queues with their counts, for the desk.
     pub fn status(&self) -> Value {
-        json!([])
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        state
+            .queues
+            .values_mut()
+            .map(|entry| {
+                entry.pass(now);
+                let counts = entry.queue.counts();
+                json!({
+                    "name": entry.name,
+                    "visible": counts.visible,
+                    "in_flight": counts.in_flight,
+                    "delayed": counts.delayed,
+                })
+            })
+            .collect()
     }
+
+    /// Works on one queue at the present time.
+    fn with_queue<T>(
+        &self,
+        url: &str,
+        work: impl FnOnce(&mut Entry, Millis) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let now = self.0.clock.now();
+        work(self.lock().entry(name_in(url)?, now)?, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The queue, with all that was due until now behind it.
+    fn entry(&mut self, name: &str, now: Millis) -> Result<&mut Entry, ApiError> {
+        let entry = self.queues.get_mut(name).ok_or_else(no_such_queue)?;
+        entry.pass(now);
+        Ok(entry)
+    }
+
+    fn by_arn(&mut self, arn: &str, now: Millis) -> Option<&mut Entry> {
+        let name = arn.strip_prefix(&arn_of(""))?;
+        self.entry(name, now).ok()
+    }
+
+    /// Keeps `bytes` more within [`MOST_BYTES`].
+    fn make_room(&mut self, bytes: usize) -> Result<(), ApiError> {
+        let bytes = bytes + OVERHEAD;
+        if self.room < bytes {
+            let kept: usize = self.queues.values().map(|entry| entry.bytes()).sum();
+            self.room = MOST_BYTES.saturating_sub(kept);
+        }
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| {
+            ApiError::sender(
+                "OverLimit",
+                "The local cloud is full: it keeps 1 GiB of messages. Receive and delete some, or purge a queue.",
+            )
+        })?;
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn arn(&self) -> String {
+        arn_of(&self.name)
+    }
+
+    fn bytes(&self) -> usize {
+        let counts = self.queue.counts();
+        let messages = counts.visible + counts.in_flight + counts.delayed;
+        self.queue.bytes() + messages * OVERHEAD
+    }
+
+    fn pass(&mut self, now: Millis) {
+        let retention = Millis::from(self.settings.retention) * 1000;
+        for _ in 0..self.queue.pass(now, retention).min(1000) {
+            self.arrivals.notify_one();
+        }
+    }
+
+    fn send(&mut self, now: Millis, message: Arc<message::Message>, delay: Millis) {
+        self.queue.send(now, message, delay);
+        self.arrivals.notify_one();
+    }
+}
+
+fn arn_of(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+}
+
+fn url_of(base: &str, name: &str) -> String {
+    format!("{base}/{ACCOUNT}/{name}")
+}
+
+/// The queue's name in its URL, whatever host the URL names.
+fn name_in(url: &str) -> Result<&str, ApiError> {
+    if url.is_empty() {
+        return Err(missing("QueueUrl"));
+    }
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match path.trim_end_matches('/').rsplit('/').collect::<Vec<_>>()[..] {
+        [name, ACCOUNT, ..] => Ok(name),
+        [_, account, ..] if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(no_such_queue())
+        }
+        _ => Err(ApiError::sender(
+            "InvalidAddress",
+            format!("The address {url} is not valid for this endpoint."),
+        )),
+    }
+}
+
+fn parse<T: DeserializeOwned>(input: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(input).map_err(|error| {
+        ApiError::sender(
+            "SerializationException",
+            format!("The request body is not what this operation takes: {error}"),
+        )
+    })
+}
+
+fn output<T: Serialize>(value: &T) -> Result<Vec<u8>, ApiError> {
+    serde_json::to_vec(value).map_err(|error| ApiError {
+        status: 500,
+        fault: crate::wire::error::Fault::Receiver,
+        ..ApiError::sender("InternalFailure", error.to_string())
+    })
+}
+
+/// The output of an operation that returns nothing.
+fn done(result: Result<(), ApiError>) -> Result<Vec<u8>, ApiError> {
+    result.map(|()| b"{}".to_vec())
+}
+
+fn no_such_queue() -> ApiError {
+    ApiError::sender(
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "The specified queue does not exist.",
+    )
+    .with_shape("QueueDoesNotExist")
+}
+
+fn missing(parameter: &str) -> ApiError {
+    ApiError::sender(
+        "MissingParameter",
+        format!("The request must contain the parameter {parameter}."),
+    )
+    .with_shape("MissingRequiredParameterException")
+}
+
+fn invalid_parameter(message: String) -> ApiError {
+    ApiError::sender("InvalidParameterValue", message).with_shape("InvalidParameterValueException")
+}
+
+fn invalid_attribute_value(message: String) -> ApiError {
+    ApiError::sender("InvalidAttributeValue", message)
+}
+
+/// An error whose code in the query protocol carries the service's name.
+fn sqs_error(shape: &str, message: String) -> ApiError {
+    ApiError::sender(&format!("AWS.SimpleQueueService.{shape}"), message).with_shape(shape)
+}
+
+/// Checks a number against the limits AWS names in its message; `default` stands in for none.
+fn in_range(
+    parameter: &str,
+    value: Option<i64>,
+    default: u32,
+    (least, most): (u32, u32),
+    reason: &str,
+) -> Result<u32, ApiError> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    u32::try_from(value)
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| {
+            invalid_parameter(format!(
+                "Value {value} for parameter {parameter} is invalid. Reason: {reason}"
+            ))
+        })
 }

@@ -1,0 +1,247 @@
+//! The attributes of a queue: their names, limits and defaults.
+//! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>.
+
+use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
+use super::{invalid_attribute_value, message};
+use crate::wire::error::ApiError;
+use std::collections::BTreeMap;
+
+/// What `CreateQueue` and `SetQueueAttributes` may say about a queue. Times are in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub delay: u32,
+    pub maximum_message_size: u32,
+    pub retention: u32,
+    pub wait: u32,
+    pub visibility_timeout: u32,
+    pub policy: Option<String>,
+    pub redrive: Option<RedrivePolicy>,
+    pub redrive_allow: Option<RedriveAllowPolicy>,
+    kms_key: Option<String>,
+    kms_reuse: u32,
+    managed_encryption: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            delay: 0,
+            maximum_message_size: message::LARGEST as u32,
+            retention: 4 * 24 * 60 * 60,
+            wait: 0,
+            visibility_timeout: 30,
+            policy: None,
+            redrive: None,
+            redrive_allow: None,
+            kms_key: None,
+            kms_reuse: 300,
+            managed_encryption: true,
+        }
+    }
+}
+
+/// Attributes that are read, never set.
+const READ_ONLY: [&str; 6] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+];
+
+const FIFO_ONLY: [&str; 3] = [
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+];
+
+impl Settings {
+    /// Sets the attributes given, all of them or, on an error, none.
+    pub fn set(&mut self, attributes: &BTreeMap<String, String>) -> Result<(), ApiError> {
+        let mut changed = self.clone();
+        for (name, value) in attributes {
+            changed.set_one(name, value)?;
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    fn set_one(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
+        let number = |least: u32, most: u32| {
+            value
+                .parse()
+                .ok()
+                .filter(|number| (least..=most).contains(number))
+                .ok_or_else(|| {
+                    invalid_attribute_value(format!("Invalid value for the parameter {name}."))
+                })
+        };
+        match name {
+            "DelaySeconds" => self.delay = number(0, 900)?,
+            "MaximumMessageSize" => {
+                self.maximum_message_size = number(1024, message::LARGEST as u32)?;
+            }
+            "MessageRetentionPeriod" => self.retention = number(60, 14 * 24 * 60 * 60)?,
+            "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, 20)?,
+            "VisibilityTimeout" => self.visibility_timeout = number(0, 43_200)?,
+            "KmsDataKeyReusePeriodSeconds" => self.kms_reuse = number(60, 86_400)?,
+            "SqsManagedSseEnabled" => {
+                self.managed_encryption = value.parse().map_err(|_| {
+                    invalid_attribute_value(format!("Invalid value for the parameter {name}."))
+                })?;
+            }
+            "KmsMasterKeyId" => self.kms_key = non_empty(value),
+            "Policy" => {
+                if !value.is_empty()
+                    && serde_json::from_str::<BTreeMap<String, serde_json::Value>>(value).is_err()
+                {
+                    return Err(invalid_attribute_value(
+                        "Invalid value for the parameter Policy.".to_owned(),
+                    ));
+                }
+                self.policy = non_empty(value);
+            }
+            "RedrivePolicy" => {
+                self.redrive = non_empty(value)
+                    .map(|json| RedrivePolicy::parse(&json))
+                    .transpose()?;
+            }
+            "RedriveAllowPolicy" => {
+                self.redrive_allow = non_empty(value)
+                    .map(|json| RedriveAllowPolicy::parse(&json))
+                    .transpose()?;
+            }
+            _ if READ_ONLY.contains(&name) || name == "FifoQueue" => return Err(unknown(name)),
+            _ if FIFO_ONLY.contains(&name) => {
+                return Err(ApiError::sender(
+                    "InvalidAttributeName",
+                    format!("You can specify the {name} only when FifoQueue is set to true."),
+                ))
+            }
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    /// What `GetQueueAttributes` shows of the settings.
+    pub fn shown(&self) -> BTreeMap<&'static str, String> {
+        let mut shown = BTreeMap::from([
+            ("DelaySeconds", self.delay.to_string()),
+            ("MaximumMessageSize", self.maximum_message_size.to_string()),
+            ("MessageRetentionPeriod", self.retention.to_string()),
+            ("ReceiveMessageWaitTimeSeconds", self.wait.to_string()),
+            ("VisibilityTimeout", self.visibility_timeout.to_string()),
+            (
+                "SqsManagedSseEnabled",
+                (self.managed_encryption && self.kms_key.is_none()).to_string(),
+            ),
+        ]);
+        if let Some(key) = &self.kms_key {
+            shown.insert("KmsMasterKeyId", key.clone());
+            shown.insert("KmsDataKeyReusePeriodSeconds", self.kms_reuse.to_string());
+        }
+        if let Some(policy) = &self.policy {
+            shown.insert("Policy", policy.clone());
+        }
+        if let Some(redrive) = &self.redrive {
+            shown.insert("RedrivePolicy", redrive.to_string());
+        }
+        if let Some(allow) = &self.redrive_allow {
+            shown.insert("RedriveAllowPolicy", allow.to_string());
+        }
+        shown
+    }
+
+    /// The first of `attributes` that this queue has otherwise: it can't be created again with them.
+    pub fn differs_in<'a>(
+        &self,
+        attributes: &'a BTreeMap<String, String>,
+    ) -> Result<Option<&'a str>, ApiError> {
+        for name in attributes.keys() {
+            let mut other = self.clone();
+            other.set_one(name, &attributes[name])?;
+            if other != *self {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Checks the names a caller asks for; `All` is one.
+pub fn check_names(names: &[String]) -> Result<(), ApiError> {
+    let settable = Settings {
+        policy: Some(String::new()),
+        redrive: Some(RedrivePolicy::default()),
+        redrive_allow: Some(RedriveAllowPolicy::default()),
+        kms_key: Some(String::new()),
+        ..Settings::default()
+    };
+    let known = settable.shown();
+    let unknown_name = names.iter().find(|name| {
+        let name = name.as_str();
+        !(name == "All"
+            || name == "FifoQueue"
+            || READ_ONLY.contains(&name)
+            || FIFO_ONLY.contains(&name)
+            || known.contains_key(name))
+    });
+    unknown_name.map_or(Ok(()), |name| Err(unknown(name)))
+}
+
+fn unknown(name: &str) -> ApiError {
+    ApiError::sender("InvalidAttributeName", format!("Unknown Attribute {name}."))
+}
+
+fn non_empty(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, value: &str) -> Result<Settings, ApiError> {
+        let mut settings = Settings::default();
+        settings.set(&BTreeMap::from([(name.to_owned(), value.to_owned())]))?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn every_number_has_its_limits() {
+        for (name, least, most) in [
+            ("DelaySeconds", 0, 900),
+            ("MaximumMessageSize", 1024, 1_048_576),
+            ("MessageRetentionPeriod", 60, 1_209_600),
+            ("ReceiveMessageWaitTimeSeconds", 0, 20),
+            ("VisibilityTimeout", 0, 43_200),
+        ] {
+            assert!(set(name, &least.to_string()).is_ok(), "{name}");
+            assert!(set(name, &most.to_string()).is_ok(), "{name}");
+            for bad in [least - 1, most + 1] {
+                let error = set(name, &bad.to_string()).expect_err("out of range");
+                assert_eq!(error.code, "InvalidAttributeValue");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_attribute_changes_nothing() {
+        let mut settings = Settings::default();
+        let attributes = BTreeMap::from([
+            ("DelaySeconds".to_owned(), "5".to_owned()),
+            ("VisibilityTimeout".to_owned(), "no".to_owned()),
+        ]);
+        assert!(settings.set(&attributes).is_err());
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn what_is_read_only_or_of_a_fifo_queue_is_refused() {
+        for name in ["QueueArn", "FifoQueue", "FifoThroughputLimit", "Colour"] {
+            let error = set(name, "true").expect_err("refused");
+            assert_eq!(error.code, "InvalidAttributeName", "{name}");
+        }
+    }
+}

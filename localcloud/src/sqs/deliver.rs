@@ -1,0 +1,586 @@
+//! The operations on messages: send, receive, delete, change the visibility; each alone and in batches.
+
+use super::message::{self, Attributes, Message};
+use super::queue::{Delivery, Poll, Receive, Received, Refusal, MOST_IN_FLIGHT};
+use super::{in_range, invalid_parameter, missing, name_in, sqs_error, Entry, Sqs};
+use crate::clock::Millis;
+use crate::faults::Kind;
+use crate::wire::error::{ApiError, Fault};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// The one user of the local cloud, as senders are named.
+const SENDER: &str = "AIDALOCALCLOUDREADER";
+const MOST_ENTRIES: usize = 10;
+
+/// `SendMessage`, or an entry of `SendMessageBatch`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Send {
+    queue_url: String,
+    id: String,
+    message_body: String,
+    delay_seconds: Option<i64>,
+    message_attributes: Attributes,
+    message_system_attributes: Attributes,
+    message_deduplication_id: Option<String>,
+    message_group_id: Option<String>,
+}
+
+/// What a send answers. The MD5s are those the SDKs compare with their own.
+#[derive(Serialize)]
+pub struct Sent {
+    #[serde(rename = "Id", skip_serializing_if = "String::is_empty")]
+    id: String,
+    #[serde(rename = "MessageId")]
+    message_id: String,
+    #[serde(rename = "MD5OfMessageBody")]
+    md5_of_body: String,
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    md5_of_attributes: Option<String>,
+    #[serde(
+        rename = "MD5OfMessageSystemAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    md5_of_system_attributes: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default, bound = "E: Deserialize<'de>")]
+pub struct Batch<E> {
+    queue_url: String,
+    entries: Vec<E>,
+}
+
+impl<E> Default for Batch<E> {
+    fn default() -> Self {
+        Self {
+            queue_url: String::new(),
+            entries: Vec::new(),
+        }
+    }
+}
+
+/// What a batch answers: it succeeds although entries fail.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Outcome<T> {
+    successful: Vec<T>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Failed {
+    id: String,
+    sender_fault: bool,
+    code: String,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Succeeded {
+    id: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ReceiveMessage {
+    queue_url: String,
+    attribute_names: Vec<String>,
+    message_system_attribute_names: Vec<String>,
+    message_attribute_names: Vec<String>,
+    max_number_of_messages: Option<i64>,
+    visibility_timeout: Option<i64>,
+    wait_time_seconds: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Messages {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<Shown>,
+}
+
+/// A message as a receive shows it.
+#[derive(Serialize)]
+pub struct Shown {
+    #[serde(rename = "MessageId")]
+    message_id: String,
+    #[serde(rename = "ReceiptHandle")]
+    receipt_handle: String,
+    #[serde(rename = "MD5OfBody")]
+    md5_of_body: String,
+    #[serde(rename = "Body")]
+    body: String,
+    #[serde(rename = "Attributes", skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, String>,
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    md5_of_attributes: Option<String>,
+    #[serde(rename = "MessageAttributes", skip_serializing_if = "BTreeMap::is_empty")]
+    message_attributes: Attributes,
+}
+
+/// `DeleteMessage` and `ChangeMessageVisibility`, or an entry of their batches.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Handle {
+    queue_url: String,
+    id: String,
+    receipt_handle: String,
+    visibility_timeout: Option<i64>,
+}
+
+impl Sqs {
+    pub(super) fn send_message(&self, input: Send) -> Result<Sent, ApiError> {
+        let name = name_in(&input.queue_url)?;
+        let size = input.size();
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        state.entry(name, now)?;
+        state.make_room(size)?;
+        state.entry(name, now)?.take_in(now, &input, size)
+    }
+
+    pub(super) fn send_message_batch(&self, input: Batch<Send>) -> Result<Outcome<Sent>, ApiError> {
+        let name = name_in(&input.queue_url)?;
+        let sizes: Vec<usize> = input.entries.iter().map(Send::size).collect();
+        let total: usize = sizes.iter().sum();
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        state.entry(name, now)?;
+        check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
+        if total > message::LARGEST {
+            return Err(sqs_error(
+                "BatchRequestTooLong",
+                format!(
+                    "Batch requests cannot be longer than {} bytes. You have sent {total} bytes.",
+                    message::LARGEST
+                ),
+            ));
+        }
+        state.make_room(total + MOST_ENTRIES * super::OVERHEAD)?;
+        let queue = state.entry(name, now)?;
+        let results = input.entries.into_iter().zip(sizes).map(|(entry, size)| {
+            let sent = queue.take_in(now, &entry, size);
+            (entry.id, sent)
+        });
+        Ok(outcome(results, |id, sent| Sent { id, ..sent }))
+    }
+
+    /// Receives, waiting for messages up to `WaitTimeSeconds`.
+    pub(super) async fn receive_message(&self, input: ReceiveMessage) -> Result<Messages, ApiError> {
+        let name = name_in(&input.queue_url)?;
+        let started = self.0.clock.now();
+        let (receive, wait, arrivals) = self.with_queue(&input.queue_url, |entry, _| {
+            let (receive, wait) = input.checked(entry)?;
+            Ok((receive, wait, entry.arrivals.clone()))
+        })?;
+        let deadline = started + wait;
+        loop {
+            let mut arrival = std::pin::pin!(arrivals.notified());
+            arrival.as_mut().enable();
+            let (received, next_due) = self.receive_now(name, &receive)?;
+            let now = self.0.clock.now();
+            if !received.deliveries.is_empty() || now >= deadline {
+                let show = |delivery| input.show(delivery);
+                return Ok(Messages {
+                    messages: received.deliveries.into_iter().map(show).collect(),
+                });
+            }
+            let wake = next_due.unwrap_or(deadline).min(deadline);
+            tokio::select! {
+                () = arrival => {}
+                () = self.0.clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// One look at the queue. What was received too often goes to the dead-letter queue.
+    fn receive_now(
+        &self,
+        name: &str,
+        receive: &Receive,
+    ) -> Result<(Received, Option<Millis>), ApiError> {
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        let redrive = state.entry(name, now)?.settings.redrive.clone();
+        let target = redrive.filter(|redrive| state.by_arn(&redrive.target_arn, now).is_some());
+        let receive = Receive {
+            max_receive_count: target.as_ref().map(|redrive| redrive.max_receive_count),
+            ..*receive
+        };
+        let entry = state.entry(name, now)?;
+        let source_arn = entry.arn();
+        let faults = &self.0.faults;
+        let received = entry
+            .queue
+            .receive(now, &receive, || {
+                faults.strikes(Kind::DuplicateDelivery, name)
+            })
+            .map_err(|_| {
+                ApiError::sender(
+                    "OverLimit",
+                    format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
+                )
+            })?;
+        let next_due = entry.queue.next_due();
+        if let Some(dead) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
+            for message in &received.dead {
+                let message = Message {
+                    dead_letter_source: Some(source_arn.clone()),
+                    ..Message::clone(message)
+                };
+                dead.send(now, Arc::new(message), 0);
+            }
+        }
+        Ok((received, next_due))
+    }
+
+    pub(super) fn delete_message(&self, input: Handle) -> Result<(), ApiError> {
+        self.with_queue(&input.queue_url, |entry, _| entry.delete(&input))
+    }
+
+    pub(super) fn delete_message_batch(
+        &self,
+        input: Batch<Handle>,
+    ) -> Result<Outcome<Succeeded>, ApiError> {
+        self.with_queue(&input.queue_url, |queue, _| {
+            check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
+            let results = input.entries.into_iter().map(|entry| {
+                let deleted = queue.delete(&entry);
+                (entry.id, deleted)
+            });
+            Ok(outcome(results, |id, ()| Succeeded { id }))
+        })
+    }
+
+    pub(super) fn change_message_visibility(&self, input: Handle) -> Result<(), ApiError> {
+        self.with_queue(&input.queue_url, |entry, now| {
+            entry.change_visibility(now, &input)
+        })
+    }
+
+    pub(super) fn change_message_visibility_batch(
+        &self,
+        input: Batch<Handle>,
+    ) -> Result<Outcome<Succeeded>, ApiError> {
+        self.with_queue(&input.queue_url, |queue, now| {
+            check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
+            let results = input.entries.into_iter().map(|entry| {
+                let changed = queue.change_visibility(now, &entry);
+                (entry.id, changed)
+            });
+            Ok(outcome(results, |id, ()| Succeeded { id }))
+        })
+    }
+}
+
+impl Entry {
+    fn take_in(&mut self, now: Millis, send: &Send, size: usize) -> Result<Sent, ApiError> {
+        message::check_body(&send.message_body)?;
+        message::check_attributes(&send.message_attributes)?;
+        message::check_system_attributes(&send.message_system_attributes)?;
+        if send.message_deduplication_id.is_some() {
+            return Err(invalid_parameter(
+                "The request includes a parameter that is not valid for this queue type: MessageDeduplicationId.".to_owned(),
+            ));
+        }
+        if let Some(group) = &send.message_group_id {
+            check_group(group)?;
+        }
+        let largest = self.settings.maximum_message_size as usize;
+        if size > largest {
+            return Err(invalid_parameter(format!(
+                "One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes."
+            )));
+        }
+        let delay = in_range(
+            "DelaySeconds",
+            send.delay_seconds,
+            self.settings.delay,
+            (0, 900),
+            "DelaySeconds must be >= 0 and <= 900.",
+        )?;
+        let message = Message {
+            id: self.queue.new_message_id(),
+            md5_of_body: message::md5_of_body(&send.message_body),
+            body: send.message_body.clone(),
+            attributes: send.message_attributes.clone(),
+            system_attributes: send.message_system_attributes.clone(),
+            group_id: send.message_group_id.clone(),
+            size,
+            sent_at: now,
+            receives: 0,
+            first_received_at: None,
+            dead_letter_source: None,
+        };
+        let sent = Sent {
+            id: String::new(),
+            message_id: message.id.clone(),
+            md5_of_body: message.md5_of_body.clone(),
+            md5_of_attributes: message::md5_of_attributes(message.attributes.iter()),
+            md5_of_system_attributes: message::md5_of_attributes(message.system_attributes.iter()),
+        };
+        self.send(now, Arc::new(message), Millis::from(delay) * 1000);
+        Ok(sent)
+    }
+
+    fn delete(&mut self, input: &Handle) -> Result<(), ApiError> {
+        if input.receipt_handle.is_empty() {
+            return Err(missing("ReceiptHandle"));
+        }
+        match self.queue.delete(&input.receipt_handle) {
+            true => Ok(()),
+            false => Err(invalid_handle(&input.receipt_handle)),
+        }
+    }
+
+    fn change_visibility(&mut self, now: Millis, input: &Handle) -> Result<(), ApiError> {
+        let handle = &input.receipt_handle;
+        if handle.is_empty() {
+            return Err(missing("ReceiptHandle"));
+        }
+        if input.visibility_timeout.is_none() {
+            return Err(missing("VisibilityTimeout"));
+        }
+        let timeout = visibility_timeout(input.visibility_timeout, 0)?;
+        let changed = self.queue.change_visibility(now, handle, timeout);
+        if timeout == 0 && changed.is_ok() {
+            self.arrivals.notify_one();
+        }
+        changed.map_err(|refusal| match refusal {
+            Refusal::InvalidHandle => invalid_handle(handle),
+            Refusal::Gone => invalid_parameter(format!(
+                "Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \
+                 available for visibility timeout change."
+            )),
+            Refusal::NotInFlight => sqs_error(
+                "MessageNotInflight",
+                "The specified message isn't in flight.".to_owned(),
+            ),
+            Refusal::TooLong => invalid_parameter(
+                "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]".to_owned(),
+            ),
+        })
+    }
+}
+
+impl Send {
+    fn size(&self) -> usize {
+        self.message_body.len() + message::size_of(&self.message_attributes)
+    }
+}
+
+impl ReceiveMessage {
+    /// The request within its limits, and how many milliseconds it waits.
+    fn checked(&self, entry: &Entry) -> Result<(Receive, Millis), ApiError> {
+        let most = in_range(
+            "MaxNumberOfMessages",
+            self.max_number_of_messages,
+            1,
+            (1, 10),
+            "Must be between 1 and 10, if provided.",
+        )?;
+        let wait = in_range(
+            "WaitTimeSeconds",
+            self.wait_time_seconds,
+            entry.settings.wait,
+            (0, 20),
+            "Must be >= 0 and <= 20, if provided.",
+        )?;
+        let unknown = |name: &&String| !SYSTEM_ATTRIBUTES.contains(&name.as_str());
+        if let Some(name) = self.system_names().find(unknown) {
+            return Err(ApiError::sender(
+                "InvalidAttributeName",
+                format!("Unknown Attribute {name}."),
+            ));
+        }
+        let receive = Receive {
+            poll: if wait == 0 { Poll::Short } else { Poll::Long },
+            most: most as usize,
+            visibility_timeout: visibility_timeout(
+                self.visibility_timeout,
+                entry.settings.visibility_timeout,
+            )?,
+            max_receive_count: None,
+        };
+        Ok((receive, Millis::from(wait) * 1000))
+    }
+
+    fn system_names(&self) -> impl Iterator<Item = &String> {
+        self.attribute_names
+            .iter()
+            .chain(&self.message_system_attribute_names)
+    }
+
+    fn show(&self, delivery: Delivery) -> Shown {
+        let message = delivery.message;
+        let asked = |name: &str| {
+            self.message_attribute_names.iter().any(|pattern| {
+                pattern == "All"
+                    || pattern == name
+                    || pattern
+                        .strip_suffix(".*")
+                        .is_some_and(|prefix| name.starts_with(prefix))
+            })
+        };
+        let message_attributes: Attributes = message
+            .attributes
+            .iter()
+            .filter(|(name, _)| asked(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Shown {
+            message_id: message.id.clone(),
+            receipt_handle: delivery.receipt_handle,
+            md5_of_body: message.md5_of_body.clone(),
+            body: message.body.clone(),
+            attributes: self.system_attributes(&message),
+            md5_of_attributes: message::md5_of_attributes(message_attributes.iter()),
+            message_attributes,
+        }
+    }
+
+    fn system_attributes(&self, message: &Message) -> BTreeMap<&'static str, String> {
+        let mut attributes = BTreeMap::new();
+        for name in self.system_names() {
+            let all = name == "All";
+            for known in &SYSTEM_ATTRIBUTES[1..] {
+                if all || name == known {
+                    attributes.extend(message.system_attribute(known).map(|value| (*known, value)));
+                }
+            }
+        }
+        attributes
+    }
+}
+
+/// What a receive may ask for: `All`, then each by its name.
+const SYSTEM_ATTRIBUTES: [&str; 10] = [
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+];
+
+impl Message {
+    fn system_attribute(&self, name: &str) -> Option<String> {
+        match name {
+            "SenderId" => Some(SENDER.to_owned()),
+            "SentTimestamp" => Some(self.sent_at.to_string()),
+            "ApproximateReceiveCount" => Some(self.receives.to_string()),
+            "ApproximateFirstReceiveTimestamp" => self.first_received_at.map(|at| at.to_string()),
+            "MessageGroupId" => self.group_id.clone(),
+            "AWSTraceHeader" => self.system_attributes.get(name)?.string_value.clone(),
+            "DeadLetterQueueSourceArn" => self.dead_letter_source.clone(),
+            _ => None,
+        }
+    }
+}
+
+fn visibility_timeout(seconds: Option<i64>, default: u32) -> Result<Millis, ApiError> {
+    let seconds = in_range(
+        "VisibilityTimeout",
+        seconds,
+        default,
+        (0, 43_200),
+        "Must be between 0 and 43200, if provided.",
+    )?;
+    Ok(Millis::from(seconds) * 1000)
+}
+
+fn invalid_handle(handle: &str) -> ApiError {
+    ApiError::sender(
+        "ReceiptHandleIsInvalid",
+        format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+    )
+}
+
+/// A group id has 1 to 128 alphanumeric or punctuation characters.
+fn check_group(group: &str) -> Result<(), ApiError> {
+    let characters = group.bytes().all(|b| b.is_ascii_graphic());
+    if group.is_empty() || group.len() > 128 || !characters {
+        return Err(invalid_parameter(format!(
+            "Value {group} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric \
+             and punctuation characters. 1 to 128 in length."
+        )));
+    }
+    Ok(())
+}
+
+/// Checks a batch as a whole: how many entries, and that their ids tell them apart.
+fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiError> {
+    if ids.len() == 0 {
+        return Err(sqs_error(
+            "EmptyBatchRequest",
+            "There should be at least one entry in the request.".to_owned(),
+        ));
+    }
+    if ids.len() > MOST_ENTRIES {
+        return Err(sqs_error(
+            "TooManyEntriesInBatchRequest",
+            format!(
+                "Maximum number of entries per request are {MOST_ENTRIES}. You have sent {}.",
+                ids.len()
+            ),
+        ));
+    }
+    let mut seen = HashSet::new();
+    for id in ids {
+        let characters = id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if id.is_empty() || id.len() > 80 || !characters {
+            return Err(sqs_error(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned(),
+            ));
+        }
+        if !seen.insert(id) {
+            return Err(sqs_error(
+                "BatchEntryIdsNotDistinct",
+                format!("Id {id} repeated."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Sorts the results of a batch's entries into what succeeded and what failed.
+fn outcome<R, T>(
+    results: impl Iterator<Item = (String, Result<R, ApiError>)>,
+    success: impl Fn(String, R) -> T,
+) -> Outcome<T> {
+    let mut outcome = Outcome {
+        successful: Vec::new(),
+        failed: Vec::new(),
+    };
+    for (id, result) in results {
+        match result {
+            Ok(result) => outcome.successful.push(success(id, result)),
+            Err(error) => outcome.failed.push(Failed {
+                id,
+                sender_fault: error.fault == Fault::Sender,
+                code: error.code,
+                message: error.message,
+            }),
+        }
+    }
+    outcome
+}

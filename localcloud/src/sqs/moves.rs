@@ -1,0 +1,294 @@
+//! Message move tasks: what was given up goes back, message by message.
+//! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>.
+
+use super::message::Message;
+use super::redrive::{MoveTask, Status};
+use super::{in_range, invalid_parameter, missing, Sqs, State};
+use crate::clock::Millis;
+use crate::ids;
+use crate::wire::error::ApiError;
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How many tasks of a queue are remembered, and how many one answer lists.
+const MOST_LISTED: usize = 10;
+/// How many messages a task without a rate moves at a time.
+const AT_ONCE: usize = 500;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StartMessageMoveTask {
+    source_arn: String,
+    destination_arn: Option<String>,
+    max_number_of_messages_per_second: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Started {
+    task_handle: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CancelMessageMoveTask {
+    task_handle: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Cancelled {
+    approximate_number_of_messages_moved: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListMessageMoveTasks {
+    source_arn: String,
+    max_results: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tasks {
+    results: Vec<Task>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Task {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_handle: Option<String>,
+    status: &'static str,
+    source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_number_of_messages_per_second: Option<u32>,
+    approximate_number_of_messages_moved: u64,
+    approximate_number_of_messages_to_move: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<&'static str>,
+    started_timestamp: Millis,
+}
+
+impl Sqs {
+    pub(super) fn start_message_move_task(
+        &self,
+        input: StartMessageMoveTask,
+    ) -> Result<Started, ApiError> {
+        let source = input.source_arn;
+        if source.is_empty() {
+            return Err(missing("SourceArn"));
+        }
+        let rate = input
+            .max_number_of_messages_per_second
+            .map(|rate| {
+                let reason = "Must be between 1 and 500, if provided.";
+                in_range("MaxNumberOfMessagesPerSecond", Some(rate), 0, (1, 500), reason)
+            })
+            .transpose()?;
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        let to_move = match state.by_arn(&source, now) {
+            Some(entry) => entry.queue.counts().visible as u64,
+            None => return Err(no_such_resource("The source queue")),
+        };
+        if !state.queues.values().any(|entry| entry.gives_up_to(&source)) {
+            return Err(invalid_parameter(
+                "Source queue must be configured as a Dead Letter Queue.".to_owned(),
+            ));
+        }
+        if let Some(destination) = &input.destination_arn {
+            if *destination == source {
+                return Err(invalid_parameter(
+                    "Source queue arn and destination queue arn cannot be the same.".to_owned(),
+                ));
+            }
+            if state.by_arn(destination, now).is_none() {
+                return Err(no_such_resource("The destination queue"));
+            }
+        }
+        if state.tasks.iter().any(|task| task.is_running(&source)) {
+            return Err(invalid_parameter(
+                "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
+                    .to_owned(),
+            ));
+        }
+        let handle = STANDARD.encode(format!(
+            "{{\"taskId\":\"{}\",\"sourceArn\":\"{source}\"}}",
+            ids::uuid(&mut state.random)
+        ));
+        state.forget_old_tasks(&source);
+        state.tasks.push(MoveTask {
+            handle: handle.clone(),
+            source_arn: source,
+            destination_arn: input.destination_arn,
+            rate,
+            status: Status::Running,
+            moved: 0,
+            to_move,
+            started_at: now,
+            failure: None,
+        });
+        drop(state);
+        tokio::spawn(self.clone().run_task(handle.clone()));
+        Ok(Started {
+            task_handle: handle,
+        })
+    }
+
+    /// Moves messages until there are none left, the task is cancelled, or nobody takes them.
+    async fn run_task(self, handle: String) {
+        loop {
+            let now = self.0.clock.now();
+            let Some(rate) = self.lock().step(&handle, now) else {
+                return;
+            };
+            match rate {
+                None => tokio::task::yield_now().await,
+                Some(rate) => {
+                    let pause = 1000 / Millis::from(rate);
+                    self.0.clock.sleep_until(now + pause.max(1)).await;
+                }
+            }
+        }
+    }
+
+    pub(super) fn cancel_message_move_task(
+        &self,
+        input: CancelMessageMoveTask,
+    ) -> Result<Cancelled, ApiError> {
+        let mut state = self.lock();
+        let task = state
+            .tasks
+            .iter_mut()
+            .find(|task| task.handle == input.task_handle)
+            .ok_or_else(|| no_such_resource("The task"))?;
+        if task.status != Status::Running {
+            return Err(no_such_resource("An active task with this handle"));
+        }
+        task.status = Status::Cancelled;
+        Ok(Cancelled {
+            approximate_number_of_messages_moved: task.moved,
+        })
+    }
+
+    pub(super) fn list_message_move_tasks(
+        &self,
+        input: ListMessageMoveTasks,
+    ) -> Result<Tasks, ApiError> {
+        if input.source_arn.is_empty() {
+            return Err(missing("SourceArn"));
+        }
+        let reason = "Must be between 1 and 10, if provided.";
+        let most = in_range("MaxResults", input.max_results, 1, (1, 10), reason)?;
+        let mut state = self.lock();
+        if state.by_arn(&input.source_arn, self.0.clock.now()).is_none() {
+            return Err(no_such_resource("The source queue"));
+        }
+        let newest_first = state.tasks.iter().rev();
+        let results = newest_first
+            .filter(|task| task.source_arn == input.source_arn)
+            .take(most as usize)
+            .map(Task::from)
+            .collect();
+        Ok(Tasks { results })
+    }
+}
+
+impl State {
+    /// Moves the next messages of a task. None when the task has ended, else its rate.
+    fn step(&mut self, handle: &str, now: Millis) -> Option<Option<u32>> {
+        let at = self.tasks.iter().position(|task| task.handle == handle)?;
+        let task = self.tasks[at].clone();
+        if task.status != Status::Running {
+            return None;
+        }
+        let most = task.rate.map_or(AT_ONCE, |_| 1);
+        let taken = match self.by_arn(&task.source_arn, now) {
+            Some(entry) => entry.queue.take(most),
+            None => return self.end(at, Some("AWS.SimpleQueueService.NonExistentQueue")),
+        };
+        if taken.is_empty() {
+            return self.end(at, None);
+        }
+        let mut taken = taken.into_iter();
+        while let Some(message) = taken.next() {
+            let destination = task
+                .destination_arn
+                .clone()
+                .or_else(|| message.dead_letter_source.clone());
+            let Some(entry) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
+                if let Some(source) = self.by_arn(&task.source_arn, now) {
+                    for message in std::iter::once(message).chain(taken) {
+                        source.send(now, message, 0);
+                    }
+                }
+                return self.end(at, Some("CouldNotDetermineMessageSource"));
+            };
+            // A moved message is a new one: its id, its age and its count of receives start again.
+            let message = Message {
+                id: entry.queue.new_message_id(),
+                sent_at: now,
+                receives: 0,
+                first_received_at: None,
+                dead_letter_source: None,
+                ..Message::clone(&message)
+            };
+            entry.send(now, Arc::new(message), 0);
+            self.tasks[at].moved += 1;
+        }
+        Some(task.rate)
+    }
+
+    fn end<T>(&mut self, at: usize, failure: Option<&'static str>) -> Option<T> {
+        let task = &mut self.tasks[at];
+        task.status = match failure {
+            None => Status::Completed,
+            Some(_) => Status::Failed,
+        };
+        task.failure = failure;
+        None
+    }
+
+    fn forget_old_tasks(&mut self, source: &str) {
+        let of_source = |task: &MoveTask| task.source_arn == source;
+        if self.tasks.iter().filter(|task| of_source(task)).count() >= MOST_LISTED {
+            if let Some(oldest) = self.tasks.iter().position(of_source) {
+                self.tasks.remove(oldest);
+            }
+        }
+    }
+}
+
+impl MoveTask {
+    fn is_running(&self, source: &str) -> bool {
+        self.status == Status::Running && self.source_arn == source
+    }
+}
+
+impl From<&MoveTask> for Task {
+    fn from(task: &MoveTask) -> Self {
+        Self {
+            task_handle: (task.status == Status::Running).then(|| task.handle.clone()),
+            status: task.status.name(),
+            source_arn: task.source_arn.clone(),
+            destination_arn: task.destination_arn.clone(),
+            max_number_of_messages_per_second: task.rate,
+            approximate_number_of_messages_moved: task.moved,
+            approximate_number_of_messages_to_move: task.to_move,
+            failure_reason: task.failure,
+            started_timestamp: task.started_at,
+        }
+    }
+}
+
+fn no_such_resource(what: &str) -> ApiError {
+    ApiError::sender(
+        "ResourceNotFoundException",
+        format!("{what} does not exist."),
+    )
+}

@@ -1,0 +1,407 @@
+//! A standard queue, as a state machine: messages in, deliveries out, the time passed in.
+//!
+//! The three states of a message are the whole idea. It is *visible*, waiting on one of the queue's hosts; or
+//! *delayed*, not to be seen yet; or *in flight*, handed to a receiver and hidden until its visibility timeout
+//! ends. Only a delete, the retention period or the dead-letter queue takes it out. Receiving does not.
+//!
+//! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>.
+
+use super::message::Message;
+use super::receipt::{Receipt, Receipts};
+use crate::clock::Millis;
+use crate::ids;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// On how many hosts a queue keeps its messages, each message on one.
+pub const HOSTS: usize = 8;
+/// How many of them a short poll asks.
+pub const HOSTS_OF_A_SHORT_POLL: usize = 5;
+/// How many messages of a queue may be in flight.
+pub const MOST_IN_FLIGHT: usize = 120_000;
+/// How long a message may stay in flight after a receive, however often that is extended.
+pub const LONGEST_IN_FLIGHT: Millis = 12 * 60 * 60 * 1000;
+
+/// A message's place in the order in which the queue took them in.
+type Sequence = u64;
+
+/// The messages of one standard queue.
+pub struct Queue {
+    // ANCHOR: state
+    /// Every message of the queue, whatever its state.
+    messages: HashMap<Sequence, Stored>,
+    /// What is visible, host by host.
+    hosts: [BTreeSet<Sequence>; HOSTS],
+    /// What is delayed or in flight, by the time at which it becomes visible.
+    hidden: BTreeSet<(Millis, Sequence)>,
+    // ANCHOR_END: state
+    /// What there is, by the time it was sent: the retention period removes from the front.
+    by_age: BTreeSet<(Millis, Sequence)>,
+    in_flight: usize,
+    bytes: usize,
+    next: Sequence,
+    receipts: Receipts,
+    random: SmallRng,
+}
+
+struct Stored {
+    message: Arc<Message>,
+    host: usize,
+    state: State,
+    /// Which delivery's receipt handle is good: the latest one's.
+    delivery: u64,
+    received_at: Millis,
+}
+
+// ANCHOR: states
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Visible,
+    Delayed { until: Millis },
+    InFlight { until: Millis },
+}
+// ANCHOR_END: states
+
+/// Which hosts a receive asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// Some of them: an empty answer does not mean an empty queue.
+    Short,
+    /// All of them.
+    Long,
+}
+
+/// One receive.
+pub struct Receive {
+    pub poll: Poll,
+    /// 1 to 10 messages.
+    pub most: usize,
+    /// Milliseconds.
+    pub visibility_timeout: Millis,
+    /// The queue's `maxReceiveCount`, if it has a dead-letter queue.
+    pub max_receive_count: Option<u32>,
+}
+
+/// A message in a receiver's hands.
+pub struct Delivery {
+    pub message: Arc<Message>,
+    pub receipt_handle: String,
+}
+
+/// What a receive brings.
+#[derive(Default)]
+pub struct Received {
+    pub deliveries: Vec<Delivery>,
+    /// Messages that were received too often, taken out of the queue: they belong to its dead-letter queue.
+    pub dead: Vec<Arc<Message>>,
+}
+
+/// Too many messages are in flight.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OverLimit;
+
+/// Why a visibility timeout can't be changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No handle that this queue ever gave.
+    InvalidHandle,
+    /// The message is deleted, or the handle is an old one.
+    Gone,
+    NotInFlight,
+    /// The message would be in flight for more than twelve hours.
+    TooLong,
+}
+
+/// How many messages are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub visible: usize,
+    pub in_flight: usize,
+    pub delayed: usize,
+}
+
+impl Queue {
+    /// An empty queue. `seed` and `name` decide all its random choices.
+    pub fn new(seed: u64, name: &str) -> Self {
+        let mut random = ids::source(seed, name);
+        Self {
+            messages: HashMap::new(),
+            hosts: Default::default(),
+            hidden: BTreeSet::new(),
+            by_age: BTreeSet::new(),
+            in_flight: 0,
+            bytes: 0,
+            next: 0,
+            receipts: Receipts::new(random.next_u64()),
+            random,
+        }
+    }
+
+    /// An id for a message that is about to be sent.
+    pub fn new_message_id(&mut self) -> String {
+        ids::uuid(&mut self.random)
+    }
+
+    /// Takes a message in; it is visible after `delay` milliseconds.
+    pub fn send(&mut self, now: Millis, message: Arc<Message>, delay: Millis) {
+        let sequence = self.next;
+        self.next += 1;
+        let host = self.random.random_range(0..HOSTS);
+        self.bytes += message.size;
+        self.by_age.insert((message.sent_at, sequence));
+        self.messages.insert(
+            sequence,
+            Stored {
+                message,
+                host,
+                state: State::Visible,
+                delivery: 0,
+                received_at: 0,
+            },
+        );
+        if delay > 0 {
+            self.hide(sequence, State::Delayed { until: now + delay });
+        } else {
+            self.hosts[host].insert(sequence);
+        }
+    }
+
+    // ANCHOR: receive
+    /// Hands out up to `most` messages and hides each for its visibility timeout. `repeated` is asked for each
+    /// of them whether another host still has its copy: then it stays visible, too.
+    ///
+    /// # Errors
+    ///
+    /// [`OverLimit`] when [`MOST_IN_FLIGHT`] messages are in flight.
+    pub fn receive(
+        &mut self,
+        now: Millis,
+        receive: &Receive,
+        mut repeated: impl FnMut() -> bool,
+    ) -> Result<Received, OverLimit> {
+        if self.in_flight >= MOST_IN_FLIGHT {
+            return Err(OverLimit);
+        }
+        let mut asked = self.ask_hosts(receive.poll);
+        let mut received = Received::default();
+        while received.deliveries.len() < receive.most {
+            let Some(sequence) = self.take_visible(&mut asked) else {
+                break;
+            };
+            let receives = self.messages[&sequence].message.receives;
+            if receive.max_receive_count.is_some_and(|max| receives >= max) {
+                received.dead.extend(self.remove(sequence));
+                continue;
+            }
+            let delivery = self.deliver(now, sequence, receive.visibility_timeout);
+            if repeated() {
+                self.send(now, delivery.message.clone(), 0);
+            }
+            received.deliveries.push(delivery);
+        }
+        Ok(received)
+    }
+    // ANCHOR_END: receive
+
+    // ANCHOR: hosts
+    /// The hosts of one poll, in the order in which they happen to answer.
+    fn ask_hosts(&mut self, poll: Poll) -> Vec<usize> {
+        let mut hosts: Vec<usize> = (0..HOSTS).collect();
+        hosts.shuffle(&mut self.random);
+        if poll == Poll::Short {
+            hosts.truncate(HOSTS_OF_A_SHORT_POLL);
+        }
+        hosts
+    }
+
+    /// The oldest message of one of these hosts: oldest first on a host, but no order between hosts.
+    fn take_visible(&mut self, asked: &mut Vec<usize>) -> Option<Sequence> {
+        while !asked.is_empty() {
+            let pick = self.random.random_range(0..asked.len());
+            if let Some(sequence) = self.hosts[asked[pick]].pop_first() {
+                return Some(sequence);
+            }
+            asked.swap_remove(pick);
+        }
+        None
+    }
+    // ANCHOR_END: hosts
+
+    // ANCHOR: deliver
+    fn deliver(&mut self, now: Millis, sequence: Sequence, timeout: Millis) -> Delivery {
+        let delivery = self.random.next_u64();
+        let stored = self.stored(sequence);
+        let message = Arc::make_mut(&mut stored.message);
+        message.receives += 1;
+        message.first_received_at.get_or_insert(now);
+        stored.delivery = delivery;
+        stored.received_at = now;
+        let message = stored.message.clone();
+        let until = now + timeout;
+        self.hide(sequence, State::InFlight { until });
+        Delivery {
+            message,
+            receipt_handle: self.receipts.write(Receipt { sequence, delivery }),
+        }
+    }
+    // ANCHOR_END: deliver
+
+    // ANCHOR: delete
+    /// Deletes the message whose latest receipt handle this is. An old handle, or one of a message deleted
+    /// before, is no error and deletes nothing. False for what never was a handle of this queue.
+    pub fn delete(&mut self, receipt_handle: &str) -> bool {
+        let Some(receipt) = self.receipts.read(receipt_handle) else {
+            return false;
+        };
+        if self.is_latest(receipt) {
+            self.remove(receipt.sequence);
+        }
+        true
+    }
+    // ANCHOR_END: delete
+
+    // ANCHOR: change
+    /// Lets the visibility timeout end `timeout` milliseconds from now; 0 hands the message back at once.
+    pub fn change_visibility(
+        &mut self,
+        now: Millis,
+        receipt_handle: &str,
+        timeout: Millis,
+    ) -> Result<(), Refusal> {
+        let receipt = self
+            .receipts
+            .read(receipt_handle)
+            .ok_or(Refusal::InvalidHandle)?;
+        if !self.is_latest(receipt) {
+            return Err(Refusal::Gone);
+        }
+        let stored = self.stored(receipt.sequence);
+        if !matches!(stored.state, State::InFlight { .. }) {
+            return Err(Refusal::NotInFlight);
+        }
+        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
+            return Err(Refusal::TooLong);
+        }
+        self.show(receipt.sequence);
+        if timeout > 0 {
+            let until = now + timeout;
+            self.hide(receipt.sequence, State::InFlight { until });
+        }
+        Ok(())
+    }
+    // ANCHOR_END: change
+
+    // ANCHOR: pass
+    /// Lets time do its work: what was hidden until `now` is visible again, what is older than `retention` is gone.
+    /// Returns how many messages became visible.
+    pub fn pass(&mut self, now: Millis, retention: Millis) -> usize {
+        let mut shown = 0;
+        while let Some(&(until, sequence)) = self.hidden.first() {
+            if until > now {
+                break;
+            }
+            self.show(sequence);
+            shown += 1;
+        }
+        while let Some(&(sent_at, sequence)) = self.by_age.first() {
+            if sent_at + retention > now {
+                break;
+            }
+            self.remove(sequence);
+        }
+        shown
+    }
+    // ANCHOR_END: pass
+
+    /// When the next hidden message becomes visible.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.hidden.first().map(|(until, _)| *until)
+    }
+
+    /// Deletes all messages.
+    pub fn purge(&mut self) {
+        self.messages.clear();
+        self.hosts = Default::default();
+        self.hidden.clear();
+        self.by_age.clear();
+        self.in_flight = 0;
+        self.bytes = 0;
+    }
+
+    /// Takes up to `most` visible messages out, for a message move task.
+    pub fn take(&mut self, most: usize) -> Vec<Arc<Message>> {
+        let mut asked = self.ask_hosts(Poll::Long);
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some(sequence) = self.take_visible(&mut asked) else {
+                break;
+            };
+            taken.extend(self.remove(sequence));
+        }
+        taken
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            visible: self.messages.len() - self.hidden.len(),
+            in_flight: self.in_flight,
+            delayed: self.hidden.len() - self.in_flight,
+        }
+    }
+
+    /// The size of all messages.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn is_latest(&self, receipt: Receipt) -> bool {
+        self.messages
+            .get(&receipt.sequence)
+            .is_some_and(|stored| stored.delivery == receipt.delivery)
+    }
+
+    fn stored(&mut self, sequence: Sequence) -> &mut Stored {
+        self.messages
+            .get_mut(&sequence)
+            .expect("a sequence in an index is a message of the queue")
+    }
+
+    fn hide(&mut self, sequence: Sequence, state: State) {
+        let (State::Delayed { until } | State::InFlight { until }) = state else {
+            return;
+        };
+        let stored = self.stored(sequence);
+        stored.state = state;
+        let host = stored.host;
+        self.hosts[host].remove(&sequence);
+        self.hidden.insert((until, sequence));
+        self.in_flight += usize::from(matches!(state, State::InFlight { .. }));
+    }
+
+    fn show(&mut self, sequence: Sequence) {
+        let stored = self.stored(sequence);
+        let state = std::mem::replace(&mut stored.state, State::Visible);
+        let host = stored.host;
+        self.unhide(sequence, state);
+        self.hosts[host].insert(sequence);
+    }
+
+    fn unhide(&mut self, sequence: Sequence, state: State) {
+        if let State::Delayed { until } | State::InFlight { until } = state {
+            self.hidden.remove(&(until, sequence));
+            self.in_flight -= usize::from(matches!(state, State::InFlight { .. }));
+        }
+    }
+
+    fn remove(&mut self, sequence: Sequence) -> Option<Arc<Message>> {
+        let stored = self.messages.remove(&sequence)?;
+        self.unhide(sequence, stored.state);
+        self.hosts[stored.host].remove(&sequence);
+        self.by_age.remove(&(stored.message.sent_at, sequence));
+        self.bytes -= stored.message.size;
+        Some(stored.message)
+    }
+}
