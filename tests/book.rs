@@ -1,0 +1,529 @@
+//! What must be true of the book besides its programs: the guards of build.rs hold, links lead somewhere, names
+//! agree, numbers have a source, and every difference of the local cloud from AWS is told.
+
+#[allow(dead_code)]
+#[path = "../build.rs"]
+mod build;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The chapter that the guards' tests break copies of.
+const CHAPTER: &str = "book/03-send.md";
+
+/// Adds lines to a copy of a chapter, in a copy of the book of this test's own.
+struct Broken {
+    root: PathBuf,
+    /// The last line of the chapter as it was.
+    last: usize,
+    blocks: Vec<build::Block>,
+    faults: Vec<String>,
+}
+
+impl Broken {
+    fn with(test: &str, lines: &str) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        for folder in ["book", "snippets/src", "templates"] {
+            copy(&Path::new(ROOT).join(folder), &root.join(folder));
+        }
+        let chapter = read(CHAPTER);
+        let last = chapter.lines().count();
+        fs::write(root.join(CHAPTER), chapter + lines).expect("the copy can be written");
+        let (blocks, faults) = build::read_book(&root).expect("the copy can be read");
+        Self {
+            root,
+            last,
+            blocks,
+            faults,
+        }
+    }
+
+    /// The one fault must be this, `line` lines after the chapter's old end.
+    fn stops_the_build(&self, line: usize, fault: &str) {
+        assert_eq!(
+            self.faults,
+            [format!("{CHAPTER}:{}: {fault}", self.last + line)]
+        );
+    }
+}
+
+#[test]
+fn a_missing_file_stops_the_build() {
+    Broken::with(
+        "missing-file",
+        "\n```rust\n{{#rustdoc_include ../snippets/src/bin/sned.rs}}\n```\n",
+    )
+    .stops_the_build(3, "no file snippets/src/bin/sned.rs");
+}
+
+#[test]
+fn a_missing_anchor_stops_the_build() {
+    Broken::with(
+        "missing-anchor",
+        "\n```rust\n{{#rustdoc_include ../snippets/src/bin/send.rs:sned}}\n```\n",
+    )
+    .stops_the_build(
+        3,
+        "no anchor `sned`, or no end of it, in snippets/src/bin/send.rs",
+    );
+}
+
+#[test]
+fn a_missing_anchor_in_a_sentence_stops_the_build() {
+    Broken::with(
+        "missing-number",
+        "\nAt most {{#include quotas.html:nothing}} a call.\n",
+    )
+    .stops_the_build(
+        2,
+        "no anchor `nothing`, or no end of it, in book/quotas.html",
+    );
+}
+
+#[test]
+fn a_missing_anchor_in_a_session_stops_the_build() {
+    Broken::with(
+        "missing-part",
+        "\n```console\n{{#include transcripts/nothing.txt:part}}\n```\n",
+    )
+    .stops_the_build(3, "no file book/transcripts/nothing.txt");
+}
+
+#[test]
+fn a_missing_template_stops_the_build() {
+    Broken::with("missing-template", "\nSee `templates/nothing.yaml`.\n")
+        .stops_the_build(2, "no template `templates/nothing.yaml`");
+    Broken::with("missing-skeptic-template", "\n```rust,skt-nothing\n```\n")
+        .stops_the_build(2, "no template `nothing`: a block is a whole program");
+}
+
+#[test]
+fn an_ignored_block_stops_the_build() {
+    Broken::with("ignore", "\n> ~~~rust,ignore\n> fn main() {}\n> ~~~\n")
+        .stops_the_build(2, "`ignore` hides a block from the tests: let it run");
+}
+
+#[test]
+fn a_block_that_is_not_run_needs_a_reason() {
+    let block = "```rust,no_run\nfn main() {}\n```\n";
+    Broken::with("no-reason", &format!("\nA block.\n\n{block}\nAnother paragraph.\n")).stops_the_build(
+        4,
+        "`no_run` needs its reason in the paragraph before or after the block, with the words \"not run here\"",
+    );
+    for (test, text) in [
+        (
+            "reason-before",
+            format!("\nIt is not run\nhere: it has no end.\n\n{block}\nMore.\n"),
+        ),
+        (
+            "reason-after",
+            format!("\nMore.\n\n{block}\nIt has no end and is not run here.\n"),
+        ),
+    ] {
+        assert_eq!(Broken::with(test, &text).faults, [""; 0]);
+    }
+    let far = format!("\nOther things are not run here.\n\nA block.\n\n{block}\n");
+    assert_eq!(Broken::with("reason-far", &far).faults.len(), 1);
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let broken = Broken::with(
+        "two",
+        "\n{{#include a.txt}} {{#include b.txt}}\n{{#include c.txt}}\n",
+    );
+    let lines = |fault: &String| fault.split(':').nth(1).map(str::to_owned);
+    let at = |line: usize| Some((broken.last + line).to_string());
+    let found: Vec<_> = broken.faults.iter().map(lines).collect();
+    assert_eq!(found, [at(2), at(2), at(3)]);
+}
+
+#[test]
+fn a_part_of_a_program_is_tested_as_the_whole() {
+    let part = "\n```rust\n{{#rustdoc_include ../snippets/src/bin/send.rs:send}}\n```\n";
+    let broken = Broken::with("whole", part);
+    let block = broken
+        .blocks
+        .iter()
+        .find(|block| block.line == broken.last + 2);
+    let block = block.expect("the added block");
+    assert!(block.text.contains(&read("snippets/src/bin/send.rs")));
+}
+
+#[test]
+fn a_failing_block_is_a_failing_test_with_its_chapter_heading_and_line() {
+    let program = "fn main() { assert_eq!(1, 2) }";
+    let lines = format!("\n## The `sum` is wrong {{#sum}}\n\n```rust\n{program}\n```\n");
+    let broken = Broken::with("failing", &lines);
+    let files =
+        build::write_blocks(&broken.root, &broken.blocks).expect("the blocks can be written");
+    for (name, value) in [
+        ("CARGO_MANIFEST_DIR", ROOT.as_ref()),
+        ("OUT_DIR", broken.root.as_path()),
+        ("TARGET", env!("TARGET").as_ref()),
+    ] {
+        std::env::set_var(name, value);
+    }
+    skeptic::generate_doc_tests(&files);
+    let tests = fs::read_to_string(broken.root.join("skeptic-tests.rs")).expect("skeptic's tests");
+    let name = format!("fn send_sect_the_sum_is_wrong_line_{}()", broken.last + 4);
+    let test = tests.split("#[test]").find(|test| test.contains(&name));
+    assert!(test.expect("a test of that name").contains(program));
+
+    let run = || skeptic::rt::run_test(ROOT, env!("OUT_DIR"), env!("TARGET"), program);
+    assert!(panic::catch_unwind(run).is_err(), "the block passes");
+}
+
+#[test]
+fn every_page_is_in_the_summary_and_every_entry_has_a_page() {
+    let listed: Vec<String> = links("book/SUMMARY.md")
+        .into_iter()
+        .map(|link| link.target)
+        .collect();
+    let unique = BTreeSet::from_iter(listed.iter().cloned());
+    assert_eq!(
+        listed.len(),
+        unique.len(),
+        "a page is listed twice: {listed:?}"
+    );
+    let pages = files("book", "md")
+        .into_iter()
+        .filter(|page| page != "book/SUMMARY.md");
+    let pages = BTreeSet::from_iter(pages.map(|page| page.trim_start_matches("book/").to_owned()));
+    assert_eq!(unique, pages);
+}
+
+#[test]
+fn every_link_leads_to_a_page_and_a_heading() {
+    let mut faults = Vec::new();
+    for page in files("book", "md") {
+        for link in links(&page) {
+            if ["http://", "https://", "mailto:"]
+                .iter()
+                .any(|scheme| link.target.starts_with(scheme))
+            {
+                continue;
+            }
+            let (path, id) = link.target.split_once('#').unwrap_or((&link.target, ""));
+            let target = match path {
+                "" => page.clone(),
+                path => format!("book/{path}"),
+            };
+            if path.contains("..") || !Path::new(ROOT).join(&target).is_file() {
+                faults.push(format!("{page}:{}: no page {path}", link.line));
+            } else if !id.is_empty() && !ids(&target).contains(id) {
+                faults.push(format!(
+                    "{page}:{}: no heading #{id} in {target}",
+                    link.line
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn nothing_is_loaded_from_elsewhere() {
+    let loads = [
+        "src=\"http",
+        "src='http",
+        "src=\"//",
+        "](http",
+        "<link",
+        "url(http",
+        "url(\"http",
+        "url('http",
+        "@import",
+        "import(",
+        "from \"http",
+        "fetch(\"http",
+        "<iframe",
+    ];
+    let mut faults = Vec::new();
+    for kind in ["md", "html", "css", "js", "svg", "hbs"] {
+        for file in files("book", kind) {
+            for (i, line) in read(&file).lines().enumerate() {
+                let load = loads.iter().find(|load| match **load {
+                    // A link is followed by the reader; an image is loaded.
+                    "](http" => line.contains("![") && line.contains(**load),
+                    load => line.contains(load),
+                });
+                faults.extend(load.map(|load| format!("{file}:{}: {load}", i + 1)));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_page_its_program_and_its_session_share_a_name() {
+    let pages = files("book", "md");
+    let programs: BTreeSet<String> = files("snippets/src/bin", "rs")
+        .iter()
+        .map(|file| name(file))
+        .collect();
+    let mut faults = Vec::new();
+    for page in pages
+        .iter()
+        .filter(|page| page.starts_with("book/0") && !page.starts_with("book/00"))
+    {
+        let program = name(page);
+        let command = format!("cargo run --bin {program}");
+        if !programs.contains(&program) {
+            faults.push(format!("{page}: no program snippets/src/bin/{program}.rs"));
+        }
+        if !read(page)
+            .lines()
+            .take(8)
+            .any(|line| line.contains(&command))
+        {
+            faults.push(format!(
+                "{page}:1: the first lines don't give the command `{command}`"
+            ));
+        }
+    }
+    for program in &programs {
+        let file = format!("snippets/src/bin/{program}.rs");
+        let text = read(&file);
+        let about = text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        match pages
+            .iter()
+            .find(|page| about.contains(&format!("`{page}`")))
+        {
+            None => faults.push(format!(
+                "{file}:1: the first lines don't name the program's page"
+            )),
+            Some(page) if !words(&read(page)).contains(program) => {
+                faults.push(format!("{page}: nothing of its program {program}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let book: String = pages.iter().map(|page| read(page)).collect();
+    for session in files("book/transcripts", "txt") {
+        let file = session.trim_start_matches("book/");
+        if !programs.contains(&name(&session))
+            && !pages.iter().any(|page| name(page) == name(&session))
+        {
+            faults.push(format!("{session}: named after no program and no page"));
+        }
+        if !book.contains(&format!("{{{{#include {file}")) {
+            faults.push(format!("{session}: shown on no page"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_number_has_a_value_a_source_and_a_date() {
+    let table = read("book/quotas.html");
+    let rows: Vec<&str> = table.split("<tr id=\"").skip(1).collect();
+    assert!(!rows.is_empty(), "a table of quotas");
+    for row in rows {
+        let (id, row) = row.split_once('"').expect("an id in quotation marks");
+        let row = row.split("</tr>").next().unwrap_or_default();
+        let cells: Vec<&str> = row
+            .split("<td>")
+            .skip(1)
+            .map(|cell| cell.trim().trim_end_matches("</td>"))
+            .collect();
+        let [what, value, source, date] = cells[..] else {
+            panic!("{id}: what, value, source and date, not {cells:?}");
+        };
+        let value: Vec<&str> = value.trim().lines().collect();
+        let [start, value, end] = value[..] else {
+            panic!(
+                "{id}: the value stands on a line of its own between its anchors, not {value:?}"
+            );
+        };
+        assert_eq!(start, format!("<!-- ANCHOR: {id} -->"));
+        assert_eq!(end, format!("<!-- ANCHOR_END: {id} -->"));
+        assert!(
+            !what.is_empty() && !value.trim().is_empty(),
+            "{id}: an empty cell"
+        );
+        assert!(
+            source.starts_with("<a href=\"https://"),
+            "{id}: no source: {source}"
+        );
+        let (month, year) = date.rsplit_once(' ').unwrap_or_default();
+        assert!(
+            !month.is_empty() && year.starts_with("20"),
+            "{id}: no date: {date}"
+        );
+    }
+}
+
+#[test]
+fn every_difference_from_aws_is_in_the_appendix() {
+    let mut in_code = BTreeMap::new();
+    for file in files("localcloud/src", "rs") {
+        for line in read(&file).lines() {
+            if let Some((_, difference)) = line.split_once("// Differs from AWS: ") {
+                let id = difference.split(':').next().unwrap_or_default();
+                in_code.insert(id.to_owned(), file.clone());
+            }
+        }
+    }
+    let page = read("book/differences.md");
+    let in_book: BTreeSet<String> = page
+        .lines()
+        .filter(|line| line.starts_with("### "))
+        .map(|line| {
+            let id = line
+                .split_once("{#")
+                .and_then(|(_, id)| id.strip_suffix('}'));
+            id.unwrap_or_else(|| panic!("differences.md: no id: {line}"))
+                .to_owned()
+        })
+        .collect();
+    let untold: Vec<_> = in_code
+        .iter()
+        .filter(|(id, _)| !in_book.contains(*id))
+        .collect();
+    assert!(untold.is_empty(), "differences.md doesn't tell: {untold:?}");
+    let gone: Vec<_> = in_book
+        .iter()
+        .filter(|id| !in_code.contains_key(*id))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "differences.md tells what no code marks: {gone:?}"
+    );
+}
+
+/// A link of a page.
+struct Link {
+    line: usize,
+    target: String,
+}
+
+/// The links and images of a page, outside of its code.
+fn links(page: &str) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (line, text) in prose(&read(page)) {
+        for start in ["](", "]: ", "href=\"", "src=\""] {
+            for (at, _) in text.match_indices(start) {
+                let rest = &text[at + start.len()..];
+                let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ')' | '"'));
+                let target = rest[..end.unwrap_or(rest.len())].to_owned();
+                links.push(Link { line, target });
+            }
+        }
+    }
+    links
+}
+
+/// The lines of a page that are no code, numbered, without what stands between code marks.
+fn prose(text: &str) -> Vec<(usize, String)> {
+    let mut fence = None;
+    let mut prose = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let bare = line.trim_start_matches([' ', '>']);
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| bare.starts_with(mark));
+        if mark.is_some() && (fence.is_none() || fence == mark) {
+            fence = if fence.is_none() { mark } else { None };
+        } else if fence.is_none() {
+            prose.push((i + 1, line.split('`').step_by(2).collect()));
+        }
+    }
+    prose
+}
+
+/// The ids that a link to this page can name, as mdBook makes them.
+fn ids(page: &str) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    let text = read(page).replace("{{#include quotas.html}}", &read("book/quotas.html"));
+    let plain = text.replace('`', "");
+    for (_, line) in prose(&plain) {
+        if line.starts_with('#') {
+            let heading = line.trim_start_matches('#').trim();
+            match heading.split_once(" {#") {
+                Some((_, id)) => drop(ids.insert(id.trim_end_matches('}').to_owned())),
+                None => drop(ids.insert(id(heading))),
+            }
+        }
+        let explicit = line
+            .split("id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        ids.extend(explicit.map(str::to_owned));
+    }
+    ids
+}
+
+fn id(heading: &str) -> String {
+    let kept = |c: char| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    };
+    heading.chars().filter_map(kept).collect()
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    let between = |c: char| !(c.is_alphanumeric() || c == '-');
+    text.split(between).map(str::to_owned).collect()
+}
+
+/// `send` for `book/03-send.md` and for `snippets/src/bin/send.rs`.
+fn name(file: &str) -> String {
+    let stem = Path::new(file)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    stem.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
+        .to_owned()
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The files of this kind in a folder of the project and below, as paths from its root.
+fn files(folder: &str, kind: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join(folder))
+        .unwrap_or_else(|error| panic!("{folder}: {error}"))
+    {
+        let name = entry
+            .expect("a file")
+            .file_name()
+            .into_string()
+            .expect("a plain name");
+        let file = format!("{folder}/{name}");
+        if Path::new(ROOT).join(&file).is_dir() {
+            found.extend(files(&file, kind));
+        } else if Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == kind)
+        {
+            found.push(file);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder for the copy");
+    for entry in fs::read_dir(from).expect("the folder to copy") {
+        let entry = entry.expect("a file to copy");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}

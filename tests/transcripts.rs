@@ -1,0 +1,196 @@
+//! Runs the console sessions under `book/transcripts/` and compares what they print with what the book shows.
+//! Rewrite them after a change with
+//!
+//!     TRANSCRIPTS=overwrite cargo test --test transcripts
+//!
+//! Each file is a session of its own, on a local cloud of its own with seed 1. A line `$ cargo run …` is a command,
+//! what follows is its output and, unless it is 0, its exit code. A line `^C` in the output interrupts the program
+//! once it has printed the lines above. Lines that begin with `#` are kept: comments, and the anchors that pages
+//! include.
+
+use localcloud::{LocalCloud, Options};
+use snapbox::report::{write_diff, Palette};
+use snapbox::{Data, Redactions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::{env, fs, thread};
+
+/// A fixed seed and a fixed port make a session repeatable.
+const SEED: u64 = 1;
+const SHOWN: &str = "127.0.0.1:4566";
+
+#[test]
+fn sessions_print_what_the_book_shows() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/transcripts");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the folder of the transcripts")
+        .map(|entry| entry.expect("a transcript").path())
+        .filter(|file| file.extension().is_some_and(|extension| extension == "txt"))
+        .collect();
+    files.sort();
+    let differences: Vec<String> = thread::scope(|scope| {
+        let sessions: Vec<_> = files
+            .iter()
+            .map(|file| scope.spawn(|| difference(file)))
+            .collect();
+        sessions
+            .into_iter()
+            .filter_map(|session| session.join().expect("a session ends"))
+            .collect()
+    });
+    assert!(
+        differences.is_empty(),
+        "{}\nTo take this over into the book: TRANSCRIPTS=overwrite cargo test --test transcripts",
+        differences.join("\n")
+    );
+}
+
+/// How the session of this file differs from the file. None when it doesn't, or when the file is rewritten.
+fn difference(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_string_lossy();
+    let shown = fs::read_to_string(file).expect("a transcript is text");
+    if shown.lines().any(|line| line.starts_with("$ aws ")) {
+        // Past the test harness, which keeps what a passing test prints to itself.
+        let _ = writeln!(
+            io::stderr(),
+            "left out: {name} needs the AWS CLI, see tests/foreign"
+        );
+        return None;
+    }
+    let printed = replay(&shown);
+    let (expected, actual) = (redact(&shown), redact(&printed));
+    if expected == actual {
+        return None;
+    }
+    if env::var("TRANSCRIPTS").is_ok_and(|what| what == "overwrite") {
+        fs::write(file, printed).expect("a transcript can be written");
+        return None;
+    }
+    let mut report = String::new();
+    write_diff(
+        &mut report,
+        &Data::text(expected),
+        &Data::text(actual),
+        Some(&format!("book/transcripts/{name}")),
+        Some(&"this run"),
+        Palette::plain(),
+    )
+    .expect("a difference can be written");
+    Some(report)
+}
+
+/// The session's text with the outputs that its commands have now.
+fn replay(shown: &str) -> String {
+    let cloud = LocalCloud::start(Options {
+        seed: SEED,
+        ..Options::default()
+    })
+    .expect("the local cloud starts");
+    let mut text = String::new();
+    let mut lines = shown.lines().peekable();
+    while let Some(line) = lines.next() {
+        text += &format!("{line}\n");
+        let Some(command) = line.strip_prefix("$ ") else {
+            continue;
+        };
+        let mut output = Vec::new();
+        while let Some(line) =
+            lines.next_if(|line| !line.starts_with("$ ") && !line.starts_with('#'))
+        {
+            output.push(line);
+        }
+        let interrupt_after = output.iter().position(|line| *line == "^C");
+        text += &run(command, &cloud.endpoint(), interrupt_after);
+        let space = output.iter().rev().take_while(|line| line.is_empty());
+        text += &"\n".repeat(space.count());
+    }
+    text
+}
+
+/// Runs `[NAME=value] cargo run [--bin program] [-- arguments]` and returns what it prints.
+fn run(command: &str, endpoint: &str, interrupt_after: Option<usize>) -> String {
+    let mut words = command.split_whitespace().peekable();
+    let mut variables = vec![("AWS_ENDPOINT_URL", endpoint)];
+    while let Some(variable) = words.next_if(|word| word.contains('=')) {
+        variables.extend(variable.split_once('='));
+    }
+    let words: Vec<&str> = words.collect();
+    let (program, arguments) = match words.as_slice() {
+        ["cargo", "run", "--bin", program] => (*program, &[][..]),
+        ["cargo", "run", "--bin", program, "--", arguments @ ..] => (*program, arguments),
+        ["cargo", "run", "--", arguments @ ..] => ("lab", arguments),
+        _ => panic!("`{command}`: a session runs programs with `cargo run`"),
+    };
+    let (output, writer) = io::pipe().expect("a pipe");
+    let mut starting = Command::new(built(program));
+    starting
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stdout(writer.try_clone().expect("a pipe"))
+        .stderr(writer);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("AWS_") || text.starts_with("LAB_") {
+            starting.env_remove(&name);
+        }
+    }
+    let mut child = starting
+        .env_remove("RUST_BACKTRACE")
+        .envs(variables)
+        .spawn()
+        .unwrap_or_else(|error| panic!("`{command}`: {error}: run the whole `cargo test`"));
+    // The writing ends of the pipe that this process holds.
+    drop(starting);
+
+    let mut printed = String::new();
+    for (i, line) in BufReader::new(output).lines().enumerate() {
+        printed += &line.expect("programs print text");
+        printed.push('\n');
+        if interrupt_after == Some(i + 1) {
+            interrupt(&child);
+            printed += "^C\n";
+        }
+    }
+    let status = child.wait().expect("the program ends");
+    match status.code() {
+        Some(0) => {}
+        Some(code) => printed += &format!("(exit code {code})\n"),
+        None => printed += &format!("({status})\n"),
+    }
+    printed.replace(endpoint.trim_start_matches("http://"), SHOWN)
+}
+
+/// The executable that cargo built beside this test.
+fn built(program: &str) -> PathBuf {
+    let mut path = env::current_exe().expect("the path of this test");
+    path.pop();
+    path.set_file_name(format!("{program}{}", env::consts::EXE_SUFFIX));
+    path
+}
+
+/// What ^C does in a terminal.
+fn interrupt(child: &Child) {
+    let status = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("the command `kill`");
+    assert!(status.success(), "the program is interrupted");
+}
+
+/// Without what differs from run to run.
+fn redact(text: &str) -> String {
+    let mut redactions = Redactions::new();
+    for (name, pattern) in [
+        ("[LETTERS]", r"\b[A-Z]{16}\b"),
+        ("[TIME]", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"),
+        ("[TIME]", r"\b\d\d:\d\d:\d\d\b"),
+        ("[DURATION]", r"\b\d+(\.\d+)? ?(ms|µs)\b"),
+    ] {
+        let pattern = regex::Regex::new(pattern).expect("a pattern");
+        redactions
+            .insert(name, pattern)
+            .expect("a name in brackets");
+    }
+    redactions.redact(text)
+}
