@@ -30,9 +30,10 @@ pub async fn connect() -> SdkConfig {
 
 /// The endpoint to use instead of AWS; none when it is to be AWS.
 pub(crate) fn endpoint() -> Option<String> {
-    match env::var("LAB_TARGET").as_deref() {
-        Ok("aws") => None,
-        _ => Some(env::var("AWS_ENDPOINT_URL").unwrap_or(LOCAL.to_owned())),
+    match (env::var("AWS_ENDPOINT_URL"), env::var("LAB_TARGET")) {
+        (Ok(endpoint), _) if !endpoint.is_empty() => Some(endpoint),
+        (_, Ok(target)) if target == "aws" => None,
+        _ => Some(LOCAL.to_owned()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! What the programs share: where they connect, when they stop, how they say what went wrong.
-//! The page *Your environment* shows all of it.
+//! The pages show each part where it is first needed.
 
 mod args;
 mod connect;
