@@ -1,1 +1,129 @@
-fn main() {}
+//! The desk of *Queues & Streams*: starts the local cloud and serves the book; its subcommands move the clock,
+//! make faults and show what the local cloud holds.
+//!
+//!     cargo run
+
+mod ask;
+mod book;
+mod client;
+mod desk;
+mod span;
+
+use clap::{Args, Parser, Subcommand};
+use span::Span;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Where `book.toml` was when the desk was built.
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The desk of Queues & Streams. Without a command it starts the local cloud, serves the book and runs until ^C;
+/// the commands talk to a desk that runs in another terminal.
+#[derive(Parser)]
+#[command(
+    name = "lab",
+    bin_name = "cargo run --",
+    args_conflicts_with_subcommands = true,
+    after_help = "The commands look for the local cloud on --port, else at AWS_ENDPOINT_URL when that is an http \
+                  address of this machine, else on port 4566."
+)]
+struct Cli {
+    /// The port on 127.0.0.1, 4566 when left out; the desk takes any free one for 0
+    #[arg(long, value_name = "N", global = true)]
+    port: Option<u16>,
+
+    #[command(flatten)]
+    desk: DeskOptions,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct DeskOptions {
+    /// Decides every random choice of the local cloud: the same seed repeats a run
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+
+    /// Start the local cloud alone
+    #[arg(long)]
+    no_book: bool,
+
+    /// The folder of the book's book.toml, this project when left out
+    #[arg(long, value_name = "DIR", default_value = BOOK, hide_default_value = true)]
+    book: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the local cloud's clock, or move it forward
+    Clock {
+        /// How far: +30s, +5m, +12h, +14d, +1h30m
+        #[arg(value_name = "+TIME", allow_hyphen_values = true)]
+        by: Option<Span>,
+    },
+    /// Make something go wrong on the local cloud
+    #[command(subcommand)]
+    Fault(FaultCommand),
+    /// Show the seed, the clock, the faults that wait, and each queue with its messages
+    Status,
+}
+
+#[derive(Subcommand)]
+enum FaultCommand {
+    /// A standard queue delivers a message twice
+    DuplicateDelivery {
+        /// The queue's name; any queue when left out
+        #[arg(long, value_name = "QUEUE")]
+        target: Option<String>,
+        #[command(flatten)]
+        times: Times,
+    },
+    /// An operation is carried out, but its answer never arrives
+    LostResponse {
+        #[command(flatten)]
+        operation: Operation,
+        #[command(flatten)]
+        times: Times,
+    },
+    /// An operation is refused, as if there were too many calls
+    Throttle {
+        #[command(flatten)]
+        operation: Operation,
+        #[command(flatten)]
+        times: Times,
+    },
+    /// Show the faults that wait to happen
+    List,
+    /// Forget the faults that wait to happen
+    Clear,
+}
+
+#[derive(Args)]
+struct Operation {
+    /// The operation, such as SendMessage; any when left out
+    #[arg(long, value_name = "OPERATION")]
+    target: Option<String>,
+}
+
+#[derive(Args)]
+struct Times {
+    /// How many times it happens
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        None => desk::run(cli.port, cli.desk),
+        Some(command) => ask::run(cli.port, command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Asks the running local cloud: one HTTP/1.1 request, one answer in JSON.
+
+use anyhow::{bail, Context, Result};
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use std::env;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More than a thousand queues and a hundred faults need.
+const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
+
+/// Where a local cloud is, or should be.
+pub struct Client {
+    /// `host:port`
+    host: String,
+}
+
+/// What the local cloud says about a request that it refuses.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl Client {
+    /// The local cloud on `port`; without one, that of `AWS_ENDPOINT_URL` when it is on this machine.
+    pub fn new(port: Option<u16>) -> Self {
+        let host = match port {
+            Some(port) => Some(format!("127.0.0.1:{port}")),
+            None => env::var("AWS_ENDPOINT_URL").ok().and_then(loopback),
+        };
+        Self {
+            host: host.unwrap_or_else(|| format!("127.0.0.1:{}", localcloud::DEFAULT_PORT)),
+        }
+    }
+
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.ask("GET", path, "")
+    }
+
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T> {
+        self.ask("POST", path, body)
+    }
+
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.ask("DELETE", path, "")
+    }
+
+    fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: &str) -> Result<T> {
+        let Some(mut stream) = self.connect() else {
+            bail!(
+                "no local cloud at {}: start it with `cargo run` in another terminal",
+                self.host
+            );
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        );
+        let mut answer = String::new();
+        stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.take(LARGEST_ANSWER).read_to_string(&mut answer))
+            .with_context(|| format!("no answer from {}", self.host))?;
+        let stranger = || {
+            format!(
+                "what answers at {} is no local cloud of this lab: stop it, or name the right one with --port",
+                self.host
+            )
+        };
+        let (head, body) = answer.split_once("\r\n\r\n").with_context(stranger)?;
+        if head.split(' ').nth(1) == Some("200") {
+            return serde_json::from_str(body).with_context(stranger);
+        }
+        let refusal: Refusal = serde_json::from_str(body).with_context(stranger)?;
+        bail!(refusal.error)
+    }
+
+    fn connect(&self) -> Option<TcpStream> {
+        let stream = self
+            .host
+            .to_socket_addrs()
+            .ok()?
+            .find_map(|address| TcpStream::connect_timeout(&address, PATIENCE).ok())?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        Some(stream)
+    }
+}
+
+/// The `host:port` of an http URL of this machine; none for any other.
+fn loopback(url: String) -> Option<String> {
+    let host = url.strip_prefix("http://")?.trim_end_matches('/');
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()?),
+        _ => (host, 80_u16),
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback =
+        name == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback.then(|| format!("{name}:{port}"))
+}
