@@ -1,7 +1,7 @@
 //! Errors as the reader sees them: what failed, its cause, and what to do next.
 
-use aws_sdk_sqs::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use std::{fmt, io};
+use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
+use std::{fmt, io, iter};
 
 /// What every `main` returns.
 pub type Result<T = ()> = std::result::Result<T, Error>;
@@ -20,7 +20,7 @@ where
     fn from(error: SdkError<E, R>) -> Self {
         let cause = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
-            _ => DisplayErrorContext(&error).to_string(),
+            _ => with_sources(&error),
         };
         let hint = match &error {
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
@@ -30,6 +30,14 @@ where
         };
         Self { cause, hint }
     }
+}
+
+/// An SDK error alone says "dispatch failure": the reason is in its sources.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let all: Vec<String> = iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    all.join(": ")
 }
 
 /// No answer at all: is anything listening?
@@ -89,7 +97,7 @@ impl From<serde_json::Error> for Error {
 
 impl From<BuildError> for Error {
     fn from(error: BuildError) -> Self {
-        DisplayErrorContext(&error).to_string().into()
+        with_sources(&error).into()
     }
 }
 
