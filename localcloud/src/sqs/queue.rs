@@ -187,6 +187,7 @@ impl Queue {
         }
         let mut asked = self.ask_hosts(receive.poll);
         let mut received = Received::default();
+        let mut repeats = Vec::new();
         while received.deliveries.len() < receive.most {
             let Some(sequence) = self.take_visible(&mut asked) else {
                 break;
@@ -198,9 +199,12 @@ impl Queue {
             }
             let delivery = self.deliver(now, sequence, receive.visibility_timeout);
             if repeated() {
-                self.send(now, delivery.message.clone(), 0);
+                repeats.push(delivery.message.clone());
             }
             received.deliveries.push(delivery);
+        }
+        for message in repeats {
+            self.send(now, message, 0);
         }
         Ok(received)
     }
