@@ -39,13 +39,13 @@ pub fn is_scratch(name: &str) -> bool {
 }
 
 // ANCHOR: receive_one
-/// Receives one message, hidden from every other receiver for `seconds`. None if there is none within 2 seconds.
+/// Receives one message, hidden from every other receiver for `seconds`. None if none comes within a second.
 pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Option<Message>> {
     let received = sqs
         .receive_message()
         .queue_url(queue)
         .visibility_timeout(seconds)
-        .wait_time_seconds(2)
+        .wait_time_seconds(1)
         .message_system_attribute_names(MessageSystemAttributeName::All)
         .send()
         .await?;

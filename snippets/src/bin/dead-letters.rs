@@ -1,0 +1,129 @@
+//! A message that nobody can handle ends in the dead-letter queue, and comes back once the bug is mended.
+//! Page: `book/06-dead-letters.md`.
+//!
+//!     cargo run --bin dead-letters
+
+use aws_sdk_sqs::types::{MessageSystemAttributeName::ApproximateReceiveCount, QueueAttributeName};
+use aws_sdk_sqs::Client;
+use serde_json::json;
+use snippets::{connect, letters, named, pass, receive_one, scratch_queue, Result};
+use std::time::Duration;
+
+// ANCHOR: main
+#[tokio::main]
+async fn main() -> Result {
+    let sqs = Client::new(&connect().await);
+    let dead = scratch_queue(&sqs, "dead-letters").await?;
+    let orders = create(&sqs, &dead).await?;
+
+    for price in ["7.20", "12,50"] {
+        let sending = sqs.send_message().queue_url(&orders).message_body(price);
+        sending.send().await?;
+    }
+    let handled = work(&sqs, &orders, |price| price.parse().ok()).await?;
+    assert_eq!(handled, [7.2], "the good message is handled");
+
+    inspect(&sqs, &dead).await?;
+    redrive(&sqs, &dead).await?;
+    let mended = |price: &str| price.replace(',', ".").parse().ok();
+    let handled = work(&sqs, &orders, mended).await?;
+    assert_eq!(handled, [12.5], "the dead letter came back and is handled");
+
+    for queue in [orders, dead] {
+        sqs.delete_queue().queue_url(queue).send().await?;
+    }
+    Ok(())
+}
+// ANCHOR_END: main
+
+// ANCHOR: create
+/// A queue whose messages move to the queue `dead` when three receives were not enough.
+async fn create(sqs: &Client, dead: &str) -> Result<String> {
+    let dead = arn(sqs, dead).await?;
+    let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
+    let name = named(&format!("experiment-orders-{}", letters(6)));
+    let creation = sqs.create_queue().queue_name(name);
+    let creation = creation.attributes(QueueAttributeName::RedrivePolicy, policy.to_string());
+    Ok(creation.send().await?.queue_url.unwrap_or_default())
+}
+// ANCHOR_END: create
+
+// ANCHOR: work
+/// Receives until nothing comes. A message that `read` can't read is not deleted, but handed back.
+async fn work(sqs: &Client, queue: &str, read: fn(&str) -> Option<f64>) -> Result<Vec<f64>> {
+    let mut prices = Vec::new();
+    while let Some(message) = receive_one(sqs, queue, 5).await? {
+        let body = message.body().unwrap_or_default();
+        let handle = message.receipt_handle().unwrap_or_default();
+        if let Some(price) = read(body) {
+            println!("{body}: a price");
+            prices.push(price);
+            let deletion = sqs.delete_message().queue_url(queue);
+            deletion.receipt_handle(handle).send().await?;
+        } else {
+            println!("{body}: not a price");
+            let change = sqs.change_message_visibility().queue_url(queue);
+            let now = change.receipt_handle(handle).visibility_timeout(0);
+            now.send().await?;
+        }
+    }
+    Ok(prices)
+}
+// ANCHOR_END: work
+
+// ANCHOR: inspect
+/// Looks at the dead letter, and leaves it where it is.
+async fn inspect(sqs: &Client, dead: &str) -> Result {
+    let letter = receive_one(sqs, dead, 0).await?.ok_or("no dead letter")?;
+    let count = letter
+        .attributes()
+        .and_then(|all| all.get(&ApproximateReceiveCount));
+    println!("In the dead-letter queue: {}", letter.body().unwrap_or("?"));
+    println!("Received so far: {} times", count.map_or("?", |n| n));
+    assert_eq!(letter.body(), Some("12,50"), "the bad message is put aside");
+    Ok(())
+}
+// ANCHOR_END: inspect
+
+// ANCHOR: redrive
+/// Moves the dead letters back to the queue they came from, and waits for it.
+async fn redrive(sqs: &Client, dead: &str) -> Result {
+    let dead = arn(sqs, dead).await?;
+    sqs.start_message_move_task()
+        .source_arn(&dead)
+        .send()
+        .await?;
+    for _ in 0..60 {
+        let tasks = sqs
+            .list_message_move_tasks()
+            .source_arn(&dead)
+            .send()
+            .await?;
+        let task = tasks.results().first().ok_or("no such task")?;
+        match task.status().unwrap_or_default() {
+            "COMPLETED" => {
+                println!(
+                    "Moved back: {}",
+                    task.approximate_number_of_messages_moved()
+                );
+                return Ok(());
+            }
+            "RUNNING" => pass(Duration::from_secs(1)).await,
+            status => return Err(format!("the redrive is {status}").into()),
+        }
+    }
+    Err("the redrive still runs after a minute".into())
+}
+// ANCHOR_END: redrive
+
+async fn arn(sqs: &Client, queue: &str) -> Result<String> {
+    let asked = sqs.get_queue_attributes().queue_url(queue);
+    let found = asked
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await?;
+    let arn = found
+        .attributes()
+        .and_then(|all| all.get(&QueueAttributeName::QueueArn));
+    Ok(arn.ok_or("a queue without an ARN")?.clone())
+}
