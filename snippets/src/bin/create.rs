@@ -1,0 +1,112 @@
+//! Creates the stack SQSStandardQueue and prints its outputs, the queue's URL among them. Page: `book/02-create.md`.
+//!
+//!     cargo run --bin create
+
+use aws_sdk_cloudformation::operation::create_stack::CreateStackError;
+use aws_sdk_cloudformation::types::{Parameter, StackEvent};
+use aws_sdk_cloudformation::Client;
+use snippets::{connect, named, Result, STANDARD_QUEUE};
+use std::time::Duration;
+use tokio::time::sleep;
+
+// ANCHOR: main
+#[tokio::main]
+async fn main() -> Result {
+    let cloudformation = Client::new(&connect().await);
+    let stack = named("SQSStandardQueue");
+    if !create(&cloudformation, &stack).await? {
+        println!("{stack} exists already. Its history:");
+    }
+    follow(&cloudformation, &stack).await?;
+    print_outputs(&cloudformation, &stack).await
+}
+// ANCHOR_END: main
+
+// ANCHOR: create
+/// Asks for the stack. False when it exists already.
+async fn create(cloudformation: &Client, stack: &str) -> Result<bool> {
+    let queue_name = Parameter::builder()
+        .parameter_key("QueueName")
+        .parameter_value(named("StandardQueue"))
+        .build();
+    let creation = cloudformation
+        .create_stack()
+        .stack_name(stack)
+        .template_body(STANDARD_QUEUE)
+        .parameters(queue_name)
+        .send()
+        .await;
+    match creation {
+        Ok(_) => Ok(true),
+        Err(error) if exists(error.as_service_error()) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn exists(error: Option<&CreateStackError>) -> bool {
+    error.is_some_and(CreateStackError::is_already_exists_exception)
+}
+// ANCHOR_END: create
+
+// ANCHOR: follow
+/// Prints the stack's events as they come, until the stack itself is done.
+async fn follow(cloudformation: &Client, stack: &str) -> Result {
+    let mut printed = 0;
+    loop {
+        let history = cloudformation
+            .describe_stack_events()
+            .stack_name(stack)
+            .send()
+            .await?;
+        let newest_first = history.stack_events();
+        for event in newest_first.iter().rev().skip(printed) {
+            print(event);
+        }
+        printed = newest_first.len();
+        if newest_first.first().is_some_and(|event| ends(event, stack)) {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn ends(event: &StackEvent, stack: &str) -> bool {
+    event.logical_resource_id() == Some(stack) && !status(event).ends_with("_IN_PROGRESS")
+}
+// ANCHOR_END: follow
+
+fn print(event: &StackEvent) {
+    let resource = event.logical_resource_id().unwrap_or_default();
+    match event.resource_status_reason() {
+        Some(reason) => println!("{:18} {resource}: {reason}", status(event)),
+        None => println!("{:18} {resource}", status(event)),
+    }
+}
+
+fn status(event: &StackEvent) -> &str {
+    event.resource_status().map_or("", |status| status.as_str())
+}
+
+// ANCHOR: outputs
+async fn print_outputs(cloudformation: &Client, stack: &str) -> Result {
+    let described = cloudformation
+        .describe_stacks()
+        .stack_name(stack)
+        .send()
+        .await?;
+    for found in described.stacks() {
+        let status = found.stack_status().map_or("", |status| status.as_str());
+        if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status) {
+            return Err(format!(
+                "{stack} is {status}: mend the cause, delete it with `cargo run --bin cleanup`, create it again"
+            )
+            .into());
+        }
+        for output in found.outputs() {
+            let key = output.output_key().unwrap_or_default();
+            println!("{key}: {}", output.output_value().unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: outputs
