@@ -2,7 +2,8 @@
 //!
 //!     cargo run --bin receive
 
-use aws_sdk_sqs::Client;
+// ANCHOR: all
+use aws_sdk_sqs::{types::Message, Client};
 use snippets::{connect, queue_url, until_ctrl_c, Args, Result};
 
 #[tokio::main]
@@ -29,7 +30,7 @@ async fn receive(sqs: &Client, queue: &str, count: u64) -> Result {
         }
         for message in response.messages() {
             println!("{}", message.body().unwrap_or_default());
-            delete(sqs, queue, message.receipt_handle()).await?;
+            delete(sqs, queue, message).await?;
             received += 1;
         }
     }
@@ -38,12 +39,11 @@ async fn receive(sqs: &Client, queue: &str, count: u64) -> Result {
 // ANCHOR_END: receive
 
 // ANCHOR: delete
-async fn delete(sqs: &Client, queue: &str, receipt: Option<&str>) -> Result {
+async fn delete(sqs: &Client, queue: &str, message: &Message) -> Result {
+    let receipt = message.receipt_handle().unwrap_or_default();
     let deletion = sqs.delete_message().queue_url(queue);
-    deletion
-        .set_receipt_handle(receipt.map(str::to_owned))
-        .send()
-        .await?;
+    deletion.receipt_handle(receipt).send().await?;
     Ok(())
 }
 // ANCHOR_END: delete
+// ANCHOR_END: all
