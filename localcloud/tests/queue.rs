@@ -135,7 +135,7 @@ fn message(id: String, now: u64) -> Arc<Message> {
 }
 
 fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut queue = Queue::new(seed, "q");
+    let mut queue = Queue::new(seed);
     let mut model = Model {
         now: START,
         ..Model::default()
@@ -332,7 +332,7 @@ proptest! {
     #[test]
     fn the_same_seed_delivers_in_the_same_order(seed in any::<u64>(), messages in 1..60u64) {
         let order = |seed| {
-            let mut queue = Queue::new(seed, "q");
+            let mut queue = Queue::new(seed);
             for n in 0..messages {
                 queue.send(START, message(n.to_string(), START), 0);
             }
@@ -346,7 +346,7 @@ proptest! {
 fn a_short_poll_misses_and_a_long_poll_does_not() {
     let (mut short, mut long) = (0, 0);
     for seed in 0..200 {
-        let mut queue = Queue::new(seed, "q");
+        let mut queue = Queue::new(seed);
         queue.send(START, message("one".to_owned(), START), 0);
         let mut poll = |poll| {
             let receive = Receive {
@@ -373,7 +373,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
 
 #[test]
 fn order_is_best_effort() {
-    let mut queue = Queue::new(1, "q");
+    let mut queue = Queue::new(1);
     for n in 0..100 {
         queue.send(START, message(n.to_string(), START), 0);
     }
@@ -397,7 +397,7 @@ fn order_is_best_effort() {
 
 #[test]
 fn too_many_in_flight_is_an_error() {
-    let mut queue = Queue::new(1, "q");
+    let mut queue = Queue::new(1);
     let one = message("m".to_owned(), START);
     for _ in 0..localcloud::sqs::queue::MOST_IN_FLIGHT + 1 {
         queue.send(START, one.clone(), 0);

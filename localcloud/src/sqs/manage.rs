@@ -11,6 +11,7 @@ use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -174,10 +175,12 @@ impl Sqs {
         let mut settings = Settings::default();
         settings.set(&input.attributes)?;
         state.check_redrive(&settings, &arn_of(&name), now)?;
+        // Not of its name: experiments take random ones, and the same seed is to repeat them.
+        let seed = state.random.next_u64();
         let entry = Entry {
             name: name.clone(),
             settings,
-            queue: Queue::new(self.0.seed, &name),
+            queue: Queue::new(seed),
             tags: input.tags,
             created_at: now,
             modified_at: now,

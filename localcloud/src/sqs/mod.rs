@@ -67,7 +67,6 @@ pub struct Sqs(Arc<Inner>);
 struct Inner {
     clock: Clock,
     faults: Faults,
-    seed: u64,
     state: Mutex<State>,
 }
 
@@ -99,7 +98,6 @@ impl Sqs {
         Self(Arc::new(Inner {
             clock,
             faults,
-            seed,
             state: Mutex::new(State {
                 queues: BTreeMap::new(),
                 deleted: BTreeMap::new(),

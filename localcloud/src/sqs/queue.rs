@@ -124,9 +124,9 @@ pub struct Counts {
 }
 
 impl Queue {
-    /// An empty queue. `seed` and `name` decide all its random choices.
-    pub fn new(seed: u64, name: &str) -> Self {
-        let mut random = ids::source(seed, name);
+    /// An empty queue. `seed` decides all its random choices.
+    pub fn new(seed: u64) -> Self {
+        let mut random = ids::source(seed, "queue");
         Self {
             messages: HashMap::new(),
             hosts: Default::default(),
