@@ -12,6 +12,7 @@ use localcloud::{LocalCloud, Options};
 use snapbox::report::{write_diff, Palette};
 use snapbox::{Data, Redactions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::{env, fs, thread};
@@ -32,11 +33,16 @@ fn sessions_print_what_the_book_shows() {
     let differences: Vec<String> = thread::scope(|scope| {
         let sessions: Vec<_> = files
             .iter()
-            .map(|file| scope.spawn(|| difference(file)))
+            .map(|file| {
+                let name = file.display().to_string();
+                let thread = thread::Builder::new().name(name);
+                let session = thread.spawn_scoped(scope, || difference(file));
+                session.expect("a thread for each session")
+            })
             .collect();
         sessions
             .into_iter()
-            .filter_map(|session| session.join().expect("a session ends"))
+            .filter_map(|session| session.join().unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()
     });
     assert!(
@@ -184,7 +190,7 @@ fn redact(text: &str) -> String {
     for (name, pattern) in [
         ("[LETTERS]", r"\b[A-Z]{16}\b"),
         ("[TIME]", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"),
-        ("[TIME]", r"\b\d\d:\d\d:\d\d\b"),
+        ("[TIME]", r"\b(\w{3}, \d\d \w{3} \d{4} )?\d\d:\d\d:\d\d\b"),
         ("[DURATION]", r"\b\d+(\.\d+)? ?(ms|µs)\b"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("a pattern");
