@@ -1,0 +1,306 @@
+//! Strangers at the door: garbage, foreign names, bodies too large, clients too slow or too many. Each gets AWS's
+//! own error or a clean refusal, and the queue has lost nothing.
+
+mod support;
+
+use localcloud::faults::{Fault, Kind};
+use localcloud::LocalCloud;
+use proptest::prelude::*;
+use serde_json::{json, Value};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use support::*;
+
+/// A cloud with one queue and one message in it.
+fn with_a_message() -> (LocalCloud, String) {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    send(&cloud, &queue, "kept");
+    (cloud, queue)
+}
+
+fn assert_kept(cloud: &LocalCloud, queue: &str) {
+    let messages = receive(cloud, queue);
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0]["Body"], "kept");
+}
+
+#[test]
+fn a_foreign_host_or_origin_is_refused() {
+    let (cloud, queue) = with_a_message();
+    let purge = json!({"QueueUrl": queue}).to_string();
+    let target = ("x-amz-target", "AmazonSQS.PurgeQueue");
+    for (name, value) in [
+        ("host", "evil.example"),
+        ("host", "evil.example:4566"),
+        ("host", "127.0.0.1.evil.example"),
+        ("host", "127.0.0.1@evil.example"),
+        ("host", ""),
+        ("origin", "http://evil.example"),
+        ("origin", "https://127.0.0.1.evil.example"),
+        ("origin", "null"),
+        ("origin", ""),
+    ] {
+        let bytes = request("POST", "/", &[target, (name, value)], purge.as_bytes());
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        assert_eq!(answer.status, 403, "{name}: {value}");
+        for path in ["/lab/clock", "/lab/status", "/"] {
+            let bytes = request("GET", path, &[(name, value)], b"");
+            let answer = exchange(&cloud, &bytes).expect("an answer");
+            assert_eq!(answer.status, 403, "{path} {name}: {value}");
+        }
+    }
+    assert_kept(&cloud, &queue);
+}
+
+#[test]
+fn loopback_names_and_our_own_pages_are_welcome() {
+    let cloud = start();
+    for (name, value) in [
+        ("host", "127.0.0.1"),
+        ("host", "127.0.0.1:4566"),
+        ("host", "localhost:4566"),
+        ("host", "LOCALHOST"),
+        ("host", "[::1]:4566"),
+        ("origin", "http://127.0.0.1:4566"),
+        ("origin", "http://localhost:3000"),
+    ] {
+        let bytes = request("GET", "/lab/health", &[(name, value)], b"");
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        assert_eq!(answer.status, 200, "{name}: {value}");
+    }
+}
+
+#[test]
+fn what_is_not_in_this_lab_says_so() {
+    let cloud = start();
+    let answer = sqs_raw(&cloud, "InventQueue", b"{}");
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("not in this lab"), "{answer:?}");
+    for target in ["DynamoDB_20120810.ListTables", "AmazonSQS", "", "."] {
+        let bytes = request("POST", "/", &[("x-amz-target", target)], b"{}");
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        assert_eq!(answer.status, 400, "{target}");
+        assert!(
+            answer.body.contains("not in this lab"),
+            "{target}: {answer:?}"
+        );
+    }
+    for form in [
+        "Action=ListUsers&Version=2010-05-08",
+        "Action=AssumeRole&Version=2011-06-15",
+        "Action=CreateGeneratedTemplate&Version=2010-05-15",
+    ] {
+        let bytes = request("POST", "/", &[], form.as_bytes());
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        assert_eq!(answer.status, 400, "{form}");
+        assert!(
+            answer.body.contains("not in this lab"),
+            "{form}: {answer:?}"
+        );
+    }
+}
+
+#[test]
+fn bodies_have_a_limit() {
+    let (cloud, queue) = with_a_message();
+    let input = |size: usize| json!({"QueueUrl": queue, "MessageBody": "x".repeat(size)});
+    let (code, message) = sqs_error(&cloud, "SendMessage", input(2 * 1024 * 1024));
+    assert_eq!(code, "InvalidParameterValue");
+    assert!(message.contains("1048576"), "{message}");
+
+    let answer = sqs_raw(
+        &cloud,
+        "SendMessage",
+        input(9 * 1024 * 1024).to_string().as_bytes(),
+    );
+    assert_eq!(answer.status, 413);
+
+    sqs(&cloud, "SendMessage", input(1024 * 1024));
+    assert_eq!(counts(&cloud, &queue), (2, 0, 0));
+}
+
+#[test]
+fn wrong_bodies_are_serialization_errors() {
+    let (cloud, queue) = with_a_message();
+    for operation in localcloud::sqs::OPERATIONS {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "5",
+            "{",
+            "\"text\"",
+            "{\"QueueUrl\": 5}",
+            "{\"QueueUrl\": \"\u{0}\"}",
+            "{\"Entries\": {}}",
+            "{\"Attributes\": [[]]}",
+        ] {
+            let answer = sqs_raw(&cloud, operation, body.as_bytes());
+            let fine = answer.status == 400 || (operation == "ListQueues" && answer.status == 200);
+            assert!(fine, "{operation} {body}: {answer:?}");
+        }
+        let answer = sqs_raw(&cloud, operation, &[0xff, 0xfe, 0x00]);
+        assert_eq!(answer.status, 400, "{operation}");
+    }
+    assert_kept(&cloud, &queue);
+}
+
+#[test]
+fn garbage_is_no_http_and_harms_nobody() {
+    let (cloud, queue) = with_a_message();
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\r\n\r\n\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\xff\x04",
+    ] {
+        let mut stream = TcpStream::connect(cloud.address()).expect("it listens");
+        stream.write_all(garbage).expect("it reads");
+        stream
+            .shutdown(std::net::Shutdown::Write)
+            .expect("still open");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{garbage:?}");
+    }
+    assert_kept(&cloud, &queue);
+}
+
+#[test]
+fn slow_clients_and_five_hundred_connections_keep_nobody_out() {
+    let (cloud, queue) = with_a_message();
+    let slow: Vec<TcpStream> = (0..500)
+        .map(|_| {
+            let mut stream = TcpStream::connect(cloud.address()).expect("it listens");
+            stream
+                .write_all(b"POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{")
+                .expect("it reads");
+            stream
+        })
+        .collect();
+    for n in 0..20 {
+        send(&cloud, &queue, &n.to_string());
+    }
+    assert_eq!(counts(&cloud, &queue), (21, 0, 0));
+    drop(slow);
+}
+
+#[test]
+fn a_lost_response_is_work_done_without_an_answer() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    cloud.faults().add(Fault {
+        kind: Kind::LostResponse,
+        target: Some("SendMessage".to_owned()),
+        count: 1,
+    });
+    let body = json!({"QueueUrl": queue, "MessageBody": "twice"}).to_string();
+    let bytes = request(
+        "POST",
+        "/",
+        &[("x-amz-target", "AmazonSQS.SendMessage")],
+        body.as_bytes(),
+    );
+    assert!(exchange(&cloud, &bytes).is_none(), "no answer");
+    assert_eq!(
+        counts(&cloud, &queue),
+        (1, 0, 0),
+        "but the message is there"
+    );
+    assert_eq!(exchange(&cloud, &bytes).expect("an answer").status, 200);
+    assert_eq!(
+        counts(&cloud, &queue),
+        (2, 0, 0),
+        "and again after the retry"
+    );
+}
+
+#[test]
+fn throttling_answers_as_the_service_does() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    cloud.faults().add(Fault {
+        kind: Kind::Throttle,
+        target: Some("SendMessage".to_owned()),
+        count: 1,
+    });
+    let input = json!({"QueueUrl": queue, "MessageBody": "x"});
+    let (code, _) = sqs_error(&cloud, "SendMessage", input.clone());
+    assert_eq!(code, "RequestThrottled");
+    sqs(&cloud, "SendMessage", input);
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+}
+
+#[test]
+fn the_lab_answers_health_clock_faults_and_status() {
+    let cloud = start();
+    let ask = |method: &str, path: &str, body: &str| -> (u16, Value) {
+        let bytes = request(method, path, &[], body.as_bytes());
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        (answer.status, answer.json())
+    };
+    assert_eq!(ask("GET", "/lab/health", "").0, 200);
+    let before = ask("GET", "/lab/clock", "").1["now_ms"].as_u64();
+    let (status, moved) = ask("POST", "/lab/clock", r#"{"advance_ms": 30000}"#);
+    assert_eq!((status, moved["moved_ms"].as_u64()), (200, Some(30_000)));
+    assert!(moved["now_ms"].as_u64() >= before.map(|before| before + 30_000));
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        r#"{"advance_ms": -1}"#,
+        r#"{"advance_ms": 99999999999999}"#,
+    ] {
+        assert_eq!(ask("POST", "/lab/clock", bad).0, 400, "{bad}");
+    }
+    let fault = r#"{"kind": "throttle", "target": "SendMessage", "count": 2}"#;
+    assert_eq!(ask("POST", "/lab/faults", fault).0, 200);
+    assert_eq!(ask("GET", "/lab/faults", "").1[0]["count"], 2);
+    assert_eq!(
+        ask("POST", "/lab/faults", r#"{"kind": "earthquake"}"#).0,
+        400
+    );
+    assert_eq!(ask("DELETE", "/lab/faults", "").1, json!([]));
+    for _ in 0..localcloud::faults::MOST_FAULTS {
+        assert_eq!(ask("POST", "/lab/faults", fault).0, 200);
+    }
+    assert_eq!(ask("POST", "/lab/faults", fault).0, 400, "there is a bound");
+    let queue = create_queue(&cloud, "q", json!({}));
+    cloud.faults().clear();
+    send(&cloud, &queue, "x");
+    assert_eq!(
+        ask("GET", "/lab/status", "").1["queues"],
+        json!([{"name": "q", "visible": 1, "in_flight": 0, "delayed": 0}])
+    );
+    assert_eq!(ask("GET", "/lab/nothing", "").0, 404);
+    assert_eq!(ask("PUT", "/lab/clock", "").0, 405);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_to_any_operation_get_an_answer(
+        operation in prop::sample::select(&localcloud::sqs::OPERATIONS[..]),
+        body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "[{}\\[\\]\":,a-zA-Z0-9 ]{0,80}".prop_map(String::into_bytes),
+            any::<(i64, String)>().prop_map(|(n, text)| json!({
+                "QueueUrl": "http://x/000000000000/q", "QueueName": text, "MessageBody": text, "ReceiptHandle": text,
+                "VisibilityTimeout": n, "DelaySeconds": n, "MaxNumberOfMessages": n, "MaxResults": n, "NextToken": text,
+                "Attributes": {"Policy": text, "RedrivePolicy": text, "DelaySeconds": n.to_string()},
+                "Entries": [{"Id": text, "MessageBody": text, "ReceiptHandle": text, "DelaySeconds": n}],
+                "SourceArn": text, "TaskHandle": text, "Label": text, "Actions": [text], "AWSAccountIds": [text],
+            }).to_string().into_bytes()),
+        ],
+    ) {
+        let cloud = start();
+        create_queue(&cloud, "q", json!({}));
+        let answer = sqs_raw(&cloud, operation, &body);
+        prop_assert!(answer.status == 200 || answer.status == 400, "{:?}", answer);
+        prop_assert_eq!(sqs_raw(&cloud, "ListQueues", b"{}").status, 200);
+    }
+}

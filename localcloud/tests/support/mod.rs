@@ -1,0 +1,149 @@
+//! A client that writes HTTP by hand, so that a test can also write it wrongly.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use localcloud::{LocalCloud, Options};
+use serde_json::{json, Value};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+pub fn start() -> LocalCloud {
+    LocalCloud::start(Options::default()).expect("a free port")
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+/// Sends these bytes and reads until the connection closes.
+pub fn exchange(cloud: &LocalCloud, request: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect(cloud.address()).expect("the local cloud listens");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    // A refusal may come, and the connection close, before all is written.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some(Answer {
+        status: head.split(' ').nth(1)?.parse().ok()?,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        text += "host: 127.0.0.1\r\n";
+    }
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &format!("content-length: {}\r\n\r\n", body.len());
+    [text.as_bytes(), body].concat()
+}
+
+/// One SQS operation, its answer whole.
+pub fn sqs_raw(cloud: &LocalCloud, operation: &str, body: &[u8]) -> Answer {
+    let target = format!("AmazonSQS.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.0"),
+    ];
+    exchange(cloud, &request("POST", "/", &headers, body)).expect("an answer")
+}
+
+/// One SQS operation that succeeds.
+pub fn sqs(cloud: &LocalCloud, operation: &str, input: Value) -> Value {
+    let answer = sqs_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{operation} {input}: {answer:?}");
+    answer.json()
+}
+
+/// One SQS operation that fails, and how: the query code, and the message.
+pub fn sqs_error(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
+    let answer = sqs_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 400, "{operation} {input}: {answer:?}");
+    let header = answer.header("x-amzn-query-error").unwrap_or_default();
+    let code = header.strip_suffix(";Sender").expect("the caller's error");
+    let message = answer.json()["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    (code.to_owned(), message)
+}
+
+pub fn create_queue(cloud: &LocalCloud, name: &str, attributes: Value) -> String {
+    let created = sqs(
+        cloud,
+        "CreateQueue",
+        json!({"QueueName": name, "Attributes": attributes}),
+    );
+    created["QueueUrl"].as_str().expect("a URL").to_owned()
+}
+
+pub fn send(cloud: &LocalCloud, queue: &str, body: &str) -> Value {
+    sqs(
+        cloud,
+        "SendMessage",
+        json!({"QueueUrl": queue, "MessageBody": body}),
+    )
+}
+
+/// A long poll of a second for up to ten messages, with all their system attributes.
+pub fn receive(cloud: &LocalCloud, queue: &str) -> Vec<Value> {
+    let received = sqs(
+        cloud,
+        "ReceiveMessage",
+        json!({
+            "QueueUrl": queue,
+            "MaxNumberOfMessages": 10,
+            "WaitTimeSeconds": 1,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }),
+    );
+    received["Messages"].as_array().cloned().unwrap_or_default()
+}
+
+/// `(visible, in flight, delayed)` as the approximate counts say.
+pub fn counts(cloud: &LocalCloud, queue: &str) -> (u32, u32, u32) {
+    let answer = sqs(
+        cloud,
+        "GetQueueAttributes",
+        json!({"QueueUrl": queue, "AttributeNames": ["All"]}),
+    );
+    let count = |name: &str| {
+        let value = answer["Attributes"][name].as_str();
+        value.and_then(|text| text.parse().ok()).expect("a number")
+    };
+    (
+        count("ApproximateNumberOfMessages"),
+        count("ApproximateNumberOfMessagesNotVisible"),
+        count("ApproximateNumberOfMessagesDelayed"),
+    )
+}
