@@ -10,7 +10,7 @@ mod time;
 pub use args::{flag, Args};
 pub use connect::{connect, named};
 pub use error::{Error, Result};
-pub use queue::{is_scratch, letters, queue_url, receive_one, scratch_queue};
+pub use queue::{is_scratch, letters, queue_url, receive_count, receive_one, scratch_queue};
 pub use time::{pass, until_ctrl_c};
 
 /// The template of the page *A standard queue*: each program carries it along and runs in any folder.

@@ -1,7 +1,8 @@
 //! What the queue programs share.
 
 use crate::{named, Result};
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::MessageSystemAttributeName::{All, ApproximateReceiveCount};
 use aws_sdk_sqs::Client;
 use rand::RngExt;
 
@@ -46,9 +47,16 @@ pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Opti
         .queue_url(queue)
         .visibility_timeout(seconds)
         .wait_time_seconds(1)
-        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .message_system_attribute_names(All)
         .send()
         .await?;
     Ok(received.messages.unwrap_or_default().pop())
 }
 // ANCHOR_END: receive_one
+
+/// How often SQS has delivered this message, by its own count.
+pub fn receive_count(message: &Message) -> &str {
+    let attributes = message.attributes();
+    let count = attributes.and_then(|all| all.get(&ApproximateReceiveCount));
+    count.map_or("?", String::as_str)
+}

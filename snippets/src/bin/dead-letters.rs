@@ -3,10 +3,10 @@
 //!
 //!     cargo run --bin dead-letters
 
-use aws_sdk_sqs::types::{MessageSystemAttributeName::ApproximateReceiveCount, QueueAttributeName};
+use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, named, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, letters, named, pass, receive_count, receive_one, scratch_queue, Result};
 use std::time::Duration;
 
 // ANCHOR: main
@@ -43,7 +43,7 @@ async fn create(sqs: &Client, dead: &str) -> Result<String> {
     let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
     let name = named(&format!("experiment-orders-{}", letters(6)));
     let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(QueueAttributeName::RedrivePolicy, policy.to_string());
+    let creation = creation.attributes(RedrivePolicy, policy.to_string());
     Ok(creation.send().await?.queue_url.unwrap_or_default())
 }
 // ANCHOR_END: create
@@ -75,11 +75,8 @@ async fn work(sqs: &Client, queue: &str, read: fn(&str) -> Option<f64>) -> Resul
 /// Looks at the dead letter, and leaves it where it is.
 async fn inspect(sqs: &Client, dead: &str) -> Result {
     let letter = receive_one(sqs, dead, 0).await?.ok_or("no dead letter")?;
-    let count = letter
-        .attributes()
-        .and_then(|all| all.get(&ApproximateReceiveCount));
     println!("In the dead-letter queue: {}", letter.body().unwrap_or("?"));
-    println!("Received so far: {} times", count.map_or("?", |n| n));
+    println!("ApproximateReceiveCount: {}", receive_count(&letter));
     assert_eq!(letter.body(), Some("12,50"), "the bad message is put aside");
     Ok(())
 }
@@ -89,23 +86,16 @@ async fn inspect(sqs: &Client, dead: &str) -> Result {
 /// Moves the dead letters back to the queue they came from, and waits for it.
 async fn redrive(sqs: &Client, dead: &str) -> Result {
     let dead = arn(sqs, dead).await?;
-    sqs.start_message_move_task()
-        .source_arn(&dead)
-        .send()
-        .await?;
+    let start = sqs.start_message_move_task().source_arn(&dead);
+    start.send().await?;
     for _ in 0..60 {
-        let tasks = sqs
-            .list_message_move_tasks()
-            .source_arn(&dead)
-            .send()
-            .await?;
+        let listing = sqs.list_message_move_tasks().source_arn(&dead);
+        let tasks = listing.send().await?;
         let task = tasks.results().first().ok_or("no such task")?;
+        let moved = task.approximate_number_of_messages_moved();
         match task.status().unwrap_or_default() {
             "COMPLETED" => {
-                println!(
-                    "Moved back: {}",
-                    task.approximate_number_of_messages_moved()
-                );
+                println!("Moved back: {moved}");
                 return Ok(());
             }
             "RUNNING" => pass(Duration::from_secs(1)).await,
@@ -118,12 +108,7 @@ async fn redrive(sqs: &Client, dead: &str) -> Result {
 
 async fn arn(sqs: &Client, queue: &str) -> Result<String> {
     let asked = sqs.get_queue_attributes().queue_url(queue);
-    let found = asked
-        .attribute_names(QueueAttributeName::QueueArn)
-        .send()
-        .await?;
-    let arn = found
-        .attributes()
-        .and_then(|all| all.get(&QueueAttributeName::QueueArn));
+    let answer = asked.attribute_names(QueueArn).send().await?;
+    let arn = answer.attributes().and_then(|all| all.get(&QueueArn));
     Ok(arn.ok_or("a queue without an ARN")?.clone())
 }

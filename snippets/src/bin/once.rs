@@ -77,11 +77,8 @@ async fn sent_twice(sqs: &Client, queue: &str, shop: &mut Shop) -> Result {
 async fn send(sqs: &Client, queue: &str, number: u64) -> Result<Option<String>> {
     let body = json!({ "order": number, "price": 12.5 });
     let sending = sqs.send_message().queue_url(queue);
-    Ok(sending
-        .message_body(body.to_string())
-        .send()
-        .await?
-        .message_id)
+    let sent = sending.message_body(body.to_string()).send().await?;
+    Ok(sent.message_id)
 }
 
 async fn delete(sqs: &Client, queue: &str, message: Message) -> Result {
