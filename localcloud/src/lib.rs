@@ -32,6 +32,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
+// Differs from AWS: one-account: there is one account in one region, over plain HTTP.
 /// The one account of the local cloud.
 pub const ACCOUNT: &str = "000000000000";
 /// The one region of the local cloud.

@@ -17,6 +17,7 @@ pub struct Settings {
     pub policy: Option<String>,
     pub redrive: Option<RedrivePolicy>,
     pub redrive_allow: Option<RedriveAllowPolicy>,
+    // Differs from AWS: encryption: these are kept and shown; nothing is encrypted.
     kms_key: Option<String>,
     kms_reuse: u32,
     managed_encryption: bool,

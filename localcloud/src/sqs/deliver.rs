@@ -295,6 +295,7 @@ impl Entry {
                 "The request includes a parameter that is not valid for this queue type: MessageDeduplicationId.".to_owned(),
             ));
         }
+        // Differs from AWS: fair-queues: the group is kept and shown, and changes no order of delivery.
         if let Some(group) = &send.message_group_id {
             check_group(group)?;
         }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 /// How many tasks of a queue are remembered, and how many one answer lists.
 const MOST_LISTED: usize = 10;
+// Differs from AWS: move-speed: a task without a rate of its own moves everything at once.
 /// How many messages a task without a rate moves at a time.
 const AT_ONCE: usize = 500;
 

@@ -16,6 +16,7 @@ use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+// Differs from AWS: hosts: AWS says neither how many servers there are nor how many a short poll asks.
 /// On how many hosts a queue keeps its messages, each message on one.
 pub const HOSTS: usize = 8;
 /// How many of them a short poll asks.
