@@ -29,7 +29,9 @@ async fn main() -> Result {
     sqs.delete_queue().queue_url(&queue).send().await?;
     Ok(())
 }
+// ANCHOR_END: main
 
+// ANCHOR: entry
 /// Order `n`, to be delivered after `delay` seconds.
 fn entry(n: u32, delay: i32) -> Result<SendMessageBatchRequestEntry> {
     let entry = SendMessageBatchRequestEntry::builder()
@@ -38,7 +40,7 @@ fn entry(n: u32, delay: i32) -> Result<SendMessageBatchRequestEntry> {
         .delay_seconds(delay);
     Ok(entry.build()?)
 }
-// ANCHOR_END: main
+// ANCHOR_END: entry
 
 // ANCHOR: send
 /// Sends up to ten messages in one call. Gives back the ids of those that are not in the queue now.
@@ -49,29 +51,16 @@ async fn send(
 ) -> Result<Vec<String>> {
     let batch = sqs.send_message_batch().queue_url(queue);
     let outcome = batch.set_entries(Some(entries)).send().await?;
-    println!(
-        "Ok: {} sent, {} failed",
-        outcome.successful().len(),
-        outcome.failed().len()
-    );
-    for entry in outcome.failed() {
-        let whose = if entry.sender_fault() {
-            "ours"
-        } else {
-            "theirs"
-        };
-        println!(
-            "  entry {}: {}, the fault is {whose}",
-            entry.id(),
-            entry.code()
-        );
+    let (sent, failed) = (outcome.successful(), outcome.failed());
+    println!("Ok: {} sent, {} failed", sent.len(), failed.len());
+    let mut ids = Vec::new();
+    for entry in failed {
+        println!("Entry {}: {}", entry.id(), entry.code());
         println!("  {}", entry.message().unwrap_or_default());
+        println!("  the sender's fault: {}", entry.sender_fault());
+        ids.push(entry.id().to_owned());
     }
-    Ok(outcome
-        .failed()
-        .iter()
-        .map(|entry| entry.id().to_owned())
-        .collect())
+    Ok(ids)
 }
 // ANCHOR_END: send
 
