@@ -11,11 +11,13 @@ mod span;
 
 use clap::{Args, Parser, Subcommand};
 use span::Span;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Where `book.toml` was when the desk was built.
-const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The folder of this project, where `book.toml` was when the desk was built.
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("")
+}
 
 /// The desk of Queues & Streams. Without a command it starts the local cloud, serves the book and runs until ^C;
 /// the commands talk to a desk that runs in another terminal.
@@ -50,7 +52,7 @@ struct DeskOptions {
     no_book: bool,
 
     /// The folder of the book's book.toml, this project when left out
-    #[arg(long, value_name = "DIR", default_value = BOOK, hide_default_value = true)]
+    #[arg(long, value_name = "DIR", default_value_os_t = project(), hide_default_value = true)]
     book: PathBuf,
 }
 

@@ -1,6 +1,6 @@
 //! The desk as the reader runs it: a process with a book, a port of its own and ^C.
 
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -71,10 +71,22 @@ impl Desk {
 
     /// The status line with the headers, and the body.
     fn get(&self, path: &str) -> (String, String) {
+        self.exchange(&format!("GET {path} HTTP/1.1"), "")
+    }
+
+    /// Calls an operation of SQS as a program does.
+    fn call(&self, operation: &str, input: &str) {
+        let start = format!("POST / HTTP/1.1\r\nx-amz-target: AmazonSQS.{operation}");
+        let (head, body) = self.exchange(&start, input);
+        assert!(head.starts_with("HTTP/1.1 200"), "{operation}: {body}");
+    }
+
+    fn exchange(&self, start: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.host).expect("a connection");
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
-            self.host
+            "{start}\r\nhost: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.host,
+            body.len()
         );
         stream.write_all(request.as_bytes()).expect("sent");
         let mut answer = String::new();
@@ -347,6 +359,18 @@ fn status_shows_everything_at_once() {
     ] {
         assert!(shown.contains(part), "no {part} in {shown}");
     }
+
+    desk.ask(&["fault", "clear"]);
+    desk.call("CreateQueue", r#"{"QueueName": "StandardQueue"}"#);
+    let queue = format!("http://{}/000000000000/StandardQueue", desk.host);
+    for delay in [0, 0, 900] {
+        let message = json!({"QueueUrl": queue, "MessageBody": "a message", "DelaySeconds": delay});
+        desk.call("SendMessage", &message.to_string());
+    }
+    let shown = desk.ask(&["status"]);
+    let last = shown.lines().last().expect("the queue");
+    let counts: Vec<&str> = last.split_whitespace().collect();
+    assert_eq!(counts, ["StandardQueue", "2", "0", "1"], "{shown}");
 }
 
 #[test]
