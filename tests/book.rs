@@ -286,7 +286,13 @@ fn a_page_its_program_and_its_session_share_a_name() {
             ));
         }
     }
+    let manifest = read("snippets/Cargo.toml");
     for program in &programs {
+        if !manifest.contains(&format!("{{ name = \"{program}\", test = false }}")) {
+            faults.push(format!(
+                "snippets/Cargo.toml: {program} is not in the list of programs"
+            ));
+        }
         let file = format!("snippets/src/bin/{program}.rs");
         let text = read(&file);
         let about = text

@@ -149,15 +149,18 @@ fn run(command: &str, endpoint: &str, interrupt_after: Option<usize>) -> String 
     // The writing ends of the pipe that this process holds.
     drop(starting);
 
+    let mut interrupted = interrupt_after.is_none();
     let mut printed = String::new();
     for (i, line) in BufReader::new(output).lines().enumerate() {
         printed += &line.expect("programs print text");
         printed.push('\n');
         if interrupt_after == Some(i + 1) {
             interrupt(&child);
+            interrupted = true;
             printed += "^C\n";
         }
     }
+    assert!(interrupted, "`{command}` ended before its ^C:\n{printed}");
     let status = child.wait().expect("the program ends");
     match status.code() {
         Some(0) => {}
@@ -192,6 +195,7 @@ fn redact(text: &str) -> String {
         ("[TIME]", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"),
         ("[TIME]", r"\b(\w{3}, \d\d \w{3} \d{4} )?\d\d:\d\d:\d\d\b"),
         ("[DURATION]", r"\b\d+(\.\d+)? ?(ms|µs)\b"),
+        ("[OS]", r"\(os error \d+\)"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("a pattern");
         redactions
