@@ -23,8 +23,11 @@ pub struct Message {
     pub attributes: Attributes,
     /// `AWSTraceHeader` is the only one there is.
     pub system_attributes: Attributes,
-    /// On a standard queue it names a tenant (fair queues) and orders nothing.
+    /// On a FIFO queue, the line it stands in. On a standard queue it names a tenant (fair queues) and orders nothing.
     pub group_id: Option<String>,
+    pub deduplication_id: Option<String>,
+    /// A FIFO queue numbers its messages as they come, ever higher.
+    pub sequence_number: Option<String>,
     /// Bytes of the body and the attributes' names, types and values.
     pub size: usize,
     pub sent_at: Millis,
@@ -228,7 +231,10 @@ mod tests {
             let error = check_body(bad).expect_err("refused");
             assert_eq!(error.code, "InvalidMessageContents");
         }
-        assert_eq!(check_body("").expect_err("refused").code, "MissingParameter");
+        assert_eq!(
+            check_body("").expect_err("refused").code,
+            "MissingParameter"
+        );
     }
 
     #[test]
@@ -238,7 +244,9 @@ mod tests {
             string_value: Some(value.into()),
             binary_value: None,
         };
-        let check = |name: &str, value: Value| check_attributes(&Attributes::from([(name.to_owned(), value)]));
+        let check = |name: &str, value: Value| {
+            check_attributes(&Attributes::from([(name.to_owned(), value)]))
+        };
         assert!(check("a-b_c.1", text("String.label", "x")).is_ok());
         assert!(check("n", text("Number", "-1.5e3")).is_ok());
         for (name, value) in [

@@ -1,12 +1,15 @@
-//! SQS over AWS JSON 1.0. `queue` is what happens to messages; here and in `manage`, `deliver` and `moves` are
-//! the operations around it.
+//! SQS over AWS JSON 1.0. `queue` and `fifo` are what happens to messages; here and in `manage`, `deliver` and
+//! `moves` are the operations around them.
 //!
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>.
 
 mod attributes;
+mod deduplication;
 mod deliver;
+pub mod fifo;
 mod manage;
 pub mod message;
+pub mod messages;
 mod moves;
 pub mod queue;
 mod receipt;
@@ -17,7 +20,8 @@ use crate::faults::Faults;
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
-use queue::Queue;
+use deduplication::Memory;
+use messages::Messages;
 use rand::rngs::SmallRng;
 use redrive::MoveTask;
 use serde::de::DeserializeOwned;
@@ -84,13 +88,29 @@ struct State {
 struct Entry {
     name: String,
     settings: Settings,
-    queue: Queue,
+    queue: Box<dyn Messages>,
+    /// What a FIFO queue remembers for five minutes; none for a standard queue.
+    fifo: Option<Memories>,
     tags: BTreeMap<String, String>,
     created_at: Millis,
     modified_at: Millis,
     purged_at: Option<Millis>,
     /// Wakes the long polls: once for each message that becomes visible.
     arrivals: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Memories {
+    /// What the first send with a deduplication id was answered, by the id and, if that is its scope, the group.
+    sends: Memory<(Option<String>, String), First>,
+    /// The receipt handles of a receive, by its `ReceiveRequestAttemptId`.
+    receives: Memory<String, Vec<String>>,
+}
+
+#[derive(Clone)]
+struct First {
+    message_id: String,
+    sequence_number: Option<String>,
 }
 
 impl Sqs {
@@ -232,9 +252,15 @@ impl Entry {
         }
     }
 
-    fn send(&mut self, now: Millis, message: Arc<message::Message>, delay: Millis) {
-        self.queue.send(now, message, delay);
+    fn put(
+        &mut self,
+        now: Millis,
+        message: Arc<message::Message>,
+        delay: Millis,
+    ) -> Option<String> {
+        let sequence_number = self.queue.put(now, message, delay);
         self.arrivals.notify_one();
+        sequence_number
     }
 }
 
