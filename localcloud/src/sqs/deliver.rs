@@ -154,7 +154,7 @@ impl Sqs {
         let size = input.size();
         let now = self.0.clock.now();
         let mut state = self.lock();
-        state.entry(name, now)?;
+        self.check_quota(state.entry(name, now)?, now, "SendMessage", 1)?;
         state.make_room(size)?;
         state.entry(name, now)?.take_in(now, &input, size)
     }
@@ -165,7 +165,8 @@ impl Sqs {
         let total: usize = sizes.iter().sum();
         let now = self.0.clock.now();
         let mut state = self.lock();
-        state.entry(name, now)?;
+        let messages = input.entries.len();
+        self.check_quota(state.entry(name, now)?, now, "SendMessage", messages)?;
         check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
         if total > message::LARGEST {
             return Err(sqs_error(
@@ -194,6 +195,7 @@ impl Sqs {
         let started = self.0.clock.now();
         let (receive, wait, arrivals) = self.with_queue(&input.queue_url, |entry, _| {
             let (receive, wait) = input.checked(entry)?;
+            self.check_quota(entry, started, "ReceiveMessage", receive.most)?;
             Ok((receive, wait, entry.arrivals.clone()))
         })?;
         let deadline = started + wait;
@@ -255,14 +257,18 @@ impl Sqs {
     }
 
     pub(super) fn delete_message(&self, input: Handle) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, _| entry.delete(&input))
+        self.with_queue(&input.queue_url, |entry, now| {
+            self.check_quota(entry, now, "DeleteMessage", 1)?;
+            entry.delete(&input)
+        })
     }
 
     pub(super) fn delete_message_batch(
         &self,
         input: Batch<Handle>,
     ) -> Result<Outcome<Succeeded>, ApiError> {
-        self.with_queue(&input.queue_url, |queue, _| {
+        self.with_queue(&input.queue_url, |queue, now| {
+            self.check_quota(queue, now, "DeleteMessage", input.entries.len())?;
             check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
             let results = input.entries.into_iter().map(|entry| {
                 let deleted = queue.delete(&entry);

@@ -12,16 +12,18 @@ pub mod message;
 pub mod messages;
 mod moves;
 pub mod queue;
+mod quota;
 mod receipt;
 mod redrive;
 
 use crate::clock::{Clock, Millis};
-use crate::faults::Faults;
+use crate::faults::{Faults, Kind};
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
 use deduplication::Memory;
 use messages::Messages;
+use quota::Quota;
 use rand::rngs::SmallRng;
 use redrive::MoveTask;
 use serde::de::DeserializeOwned;
@@ -105,6 +107,7 @@ struct Memories {
     sends: Memory<(Option<String>, String), First>,
     /// The receipt handles of a receive, by its `ReceiveRequestAttemptId`.
     receives: Memory<String, Vec<String>>,
+    quotas: BTreeMap<&'static str, Quota>,
 }
 
 #[derive(Clone)]
@@ -197,6 +200,31 @@ impl Sqs {
     ) -> Result<T, ApiError> {
         let now = self.0.clock.now();
         work(self.lock().entry(name_in(url)?, now)?, now)
+    }
+
+    // Differs from AWS: fifo-quota: a FIFO queue keeps to its quota only while that fault is asked for.
+    fn check_quota(
+        &self,
+        entry: &mut Entry,
+        now: Millis,
+        action: &'static str,
+        messages: usize,
+    ) -> Result<(), ApiError> {
+        let faults = &self.0.faults;
+        let Some(memories) = entry.fifo.as_mut() else {
+            return Ok(());
+        };
+        if faults.waits(Kind::FifoQuota, &entry.name)
+            && !memories
+                .quotas
+                .entry(action)
+                .or_default()
+                .allows(now, messages)
+            && faults.strikes(Kind::FifoQuota, &entry.name)
+        {
+            return Err(ApiError::sender("RequestThrottled", "Rate exceeded."));
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -241,6 +241,7 @@ impl Messages for Queue {
     // ANCHOR_END: receive
 
     // ANCHOR: delete
+    /// An old handle, or one of a message deleted before, is no error and deletes nothing.
     fn delete(&mut self, receipt_handle: &str) -> Result<(), Refusal> {
         let receipt = self
             .receipts
