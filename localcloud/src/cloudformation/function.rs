@@ -474,13 +474,16 @@ impl Resolver<'_> {
                         value.clone()
                     }
                     (None, Some((resource, attribute))) => self.attribute(resource, attribute)?,
-                    (None, None) => self.reference(name)?.as_ref().and_then(text).ok_or_else(
-                        || {
-                            invalid(format!(
+                    (None, None) => {
+                        self.reference(name)?
+                            .as_ref()
+                            .and_then(text)
+                            .ok_or_else(|| {
+                                invalid(format!(
                                 "Template error: the value of {name} in Fn::Sub must be a String"
                             ))
-                        },
-                    )?,
+                            })?
+                    }
                 },
             };
             result.push_str(&piece);
