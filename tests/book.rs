@@ -190,6 +190,11 @@ fn every_page_is_in_the_summary_and_every_entry_has_a_page() {
         unique.len(),
         "a page is listed twice: {listed:?}"
     );
+    let nested: Vec<_> = listed.iter().filter(|page| page.contains('/')).collect();
+    assert!(
+        nested.is_empty(),
+        "build.rs reads the pages directly under book/: {nested:?}"
+    );
     let pages = files("book", "md")
         .into_iter()
         .filter(|page| page != "book/SUMMARY.md");
