@@ -20,7 +20,10 @@ use rand::rngs::SmallRng;
 use stack::{OnFailure, Stack, StackResource, Version, Work};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use template::Template;
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
 
 /// The operations there are.
 pub const OPERATIONS: [&str; 12] = [
@@ -40,6 +43,7 @@ pub const OPERATIONS: [&str; 12] = [
 
 // Differs from AWS: stacks-kept: 200 stacks at a time (AWS: 2,000) and the newest 200 deleted ones (AWS: those of 90 days).
 const MOST_STACKS: usize = 200;
+const MOMENT: Duration = Duration::from_millis(50);
 const LONGEST_NAME: usize = 128;
 const MOST_TAGS: usize = 50;
 
@@ -121,8 +125,8 @@ impl CloudFormation {
     pub async fn call(&self, action: &str, form: &Form, base: &str) -> Result<String, ApiError> {
         let mut xml = Xml::default();
         match action {
-            "CreateStack" => self.create_stack(form, base, &mut xml)?,
-            "UpdateStack" => self.update_stack(form, &mut xml)?,
+            "CreateStack" => give_a_moment(self.create_stack(form, base, &mut xml)?).await,
+            "UpdateStack" => give_a_moment(self.update_stack(form, &mut xml)?).await,
             "DeleteStack" => self.delete_stack(form).await?,
             "DescribeStacks" => self.describe_stacks(form, &mut xml)?,
             "ListStacks" => self.list_stacks(form, &mut xml)?,
@@ -138,7 +142,12 @@ impl CloudFormation {
         Ok(xml.finish())
     }
 
-    fn create_stack(&self, form: &Form, base: &str, xml: &mut Xml) -> Result<(), ApiError> {
+    fn create_stack(
+        &self,
+        form: &Form,
+        base: &str,
+        xml: &mut Xml,
+    ) -> Result<JoinHandle<()>, ApiError> {
         let name = form.required("StackName")?;
         check_name(name)?;
         refuse_left_out(form)?;
@@ -192,11 +201,12 @@ impl CloudFormation {
         state.stacks.push(stack);
         drop(state);
         xml.text("StackId", &id);
-        tokio::spawn(self.work(id, turn).create(version, on_failure));
-        Ok(())
+        Ok(tokio::spawn(
+            self.work(id, turn).create(version, on_failure),
+        ))
     }
 
-    fn update_stack(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
+    fn update_stack(&self, form: &Form, xml: &mut Xml) -> Result<JoinHandle<()>, ApiError> {
         let name = form.required("StackName")?;
         refuse_left_out(form)?;
         let (event_id, now) = (self.0.uuid(), self.0.clock.now());
@@ -243,8 +253,7 @@ impl CloudFormation {
         let id = stack.id.clone();
         drop(state);
         xml.text("StackId", &id);
-        tokio::spawn(self.work(id, turn).update(old, new));
-        Ok(())
+        Ok(tokio::spawn(self.work(id, turn).update(old, new)))
     }
 
     async fn delete_stack(&self, form: &Form) -> Result<(), ApiError> {
@@ -275,11 +284,11 @@ impl CloudFormation {
             let reason = Some("User Initiated");
             state.stacks[at].enter("DELETE_IN_PROGRESS", reason, event_id, now, token);
         }
-        tokio::spawn(self.work(id, turn).delete());
+        give_a_moment(tokio::spawn(self.work(id, turn).delete())).await;
         Ok(())
     }
 
-    fn work(&self, stack_id: String, turn: tokio::sync::OwnedMutexGuard<()>) -> Work {
+    fn work(&self, stack_id: String, turn: OwnedMutexGuard<()>) -> Work {
         Work {
             shared: self.0.clone(),
             stack_id,
@@ -466,6 +475,13 @@ fn validate_template(form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
     show_parameters(&template, false, xml);
     optional(xml, "Description", &template.description);
     Ok(())
+}
+
+/// The work goes on by itself; the caller waits for it a moment, because the waiters of the SDKs look at once and
+/// then not again for 30 seconds.
+async fn give_a_moment(work: JoinHandle<()>) {
+    // Differs from AWS: stacks-at-once: a stack is ready or gone within milliseconds, mostly before the call answers.
+    let _ = tokio::time::timeout(MOMENT, work).await;
 }
 
 /// What the caller asks the stack to be. In an update, `old` is what it was.
