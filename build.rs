@@ -5,7 +5,7 @@
 //! template that doesn't exist, and a block that would not be run.
 
 use std::fs::{self, File};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{env, io};
 
@@ -26,7 +26,7 @@ pub struct Block {
 }
 
 fn main() -> io::Result<()> {
-    for folder in ["book", "snippets/src", "templates"] {
+    for folder in ["book", "localcloud/src", "snippets/src", "templates"] {
         println!("cargo::rerun-if-changed={folder}");
     }
     let variable = |name| PathBuf::from(env::var_os(name).unwrap_or_default());
@@ -48,14 +48,16 @@ fn main() -> io::Result<()> {
 
 /// The Rust blocks of all pages under `root/book`, and what is wrong with the pages.
 pub fn read_book(root: &Path) -> io::Result<(Vec<Block>, Vec<String>)> {
-    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("book"))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
-    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(root.join("book"))? {
+        pages.extend(entry?.file_name().into_string().ok());
+    }
+    pages.retain(|page| page.ends_with(".md"));
     pages.sort();
     let (mut blocks, mut faults) = (Vec::new(), Vec::new());
     for page in pages {
-        let (good, bad) = read_page(root, &page, &fs::read_to_string(&page)?);
+        let text = fs::read_to_string(root.join("book").join(&page))?;
+        let (good, bad) = read_page(root, &page, &text);
         blocks.extend(good);
         faults.extend(bad);
     }
@@ -72,52 +74,39 @@ struct Fence<'a> {
     text: String,
 }
 
-fn read_page(root: &Path, page: &Path, text: &str) -> (Vec<Block>, Vec<String>) {
-    let file = page.file_name().unwrap_or_default().to_string_lossy();
+fn read_page(root: &Path, file: &str, page: &str) -> (Vec<Block>, Vec<String>) {
     let chapter = file
         .trim_end_matches(".md")
         .trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = page.lines().collect();
     let mut headings = String::new();
     let mut open: Option<Fence> = None;
     let (mut blocks, mut faults) = (Vec::new(), Vec::new());
 
     for (i, line) in lines.iter().copied().enumerate() {
         let mut fault = |what: String| faults.push(format!("book/{file}:{}: {what}", i + 1));
-        let bare = line.trim_start_matches([' ', '\t', '>']);
+        let text = bare(line);
         let mut heading = "";
         match &mut open {
-            None => match fence(bare) {
+            None => match fence(text) {
                 Some((marks, info)) => {
                     let tokens = tokens(info);
-                    let is_rust = tokens.contains(&"rust");
-                    if tokens.contains(&"ignore") {
-                        fault("`ignore` hides a block from the tests: let it run".to_owned());
-                    }
-                    if let Some(name) = tokens.iter().find_map(|token| token.strip_prefix("skt-")) {
-                        fault(format!("no template `{name}`: a block is a whole program"));
-                    }
-                    if tokens.contains(&"no_run") && !says_why(&lines, i, marks) {
-                        fault(format!(
-                            "`no_run` needs its reason in the paragraph before or after the block, with the words \
-                             \"{NOT_RUN}\""
-                        ));
-                    }
+                    objections(&tokens, says_why(&lines, i, marks)).for_each(&mut fault);
                     open = Some(Fence {
-                        margin: &line[..line.len() - bare.len()],
+                        margin: &line[..line.len() - text.len()],
                         marks,
                         line: i + 1,
-                        is_rust,
+                        is_rust: tokens.contains(&"rust"),
                         text: format!("{headings}{FENCE}{info}\n"),
                     });
                 }
-                None if bare.starts_with("# ") || bare.starts_with("## ") => {
+                None if text.starts_with("# ") || text.starts_with("## ") => {
                     // Without code marks and the heading's id, which would stand in the test's name.
-                    heading = bare.split(" {#").next().unwrap_or_default();
+                    heading = text.split(" {#").next().unwrap_or_default();
                 }
                 None => {}
             },
-            Some(block) if closes(bare, block.marks) => {
+            Some(block) if closes(text, block.marks) => {
                 if block.is_rust {
                     blocks.push(Block {
                         chapter: chapter.to_owned(),
@@ -132,7 +121,7 @@ fn read_page(root: &Path, page: &Path, text: &str) -> (Vec<Block>, Vec<String>) 
         headings.push_str(&heading.replace('`', ""));
         headings.push('\n');
 
-        let filled_in = fill_in(root, page, line, &mut fault);
+        let filled_in = fill_in(root, line, &mut fault);
         for template in templates(&filled_in) {
             if !root.join(template).is_file() {
                 fault(format!("no template `{template}`"));
@@ -140,11 +129,16 @@ fn read_page(root: &Path, page: &Path, text: &str) -> (Vec<Block>, Vec<String>) 
         }
         if let Some(block) = open.as_mut().filter(|block| block.line != i + 1) {
             let content = filled_in.strip_prefix(block.margin);
-            block.text += content.unwrap_or(filled_in.trim_start_matches([' ', '>']));
+            block.text += content.unwrap_or(bare(&filled_in));
             block.text.push('\n');
         }
     }
     (blocks, faults)
+}
+
+/// The line without indentation and the `>` of a quotation.
+fn bare(line: &str) -> &str {
+    line.trim_start_matches([' ', '\t', '>'])
 }
 
 /// The marks and the info string of the fence that opens in this line.
@@ -166,34 +160,43 @@ fn tokens(info: &str) -> Vec<&str> {
         .collect()
 }
 
+/// What is wrong with a block's info string: it would hide the block from the tests.
+fn objections<'a>(tokens: &'a [&str], says_why: bool) -> impl Iterator<Item = String> + 'a {
+    tokens.iter().filter_map(move |token| match *token {
+        "ignore" => Some("`ignore` hides a block from the tests: let it run".to_owned()),
+        "no_run" if !says_why => Some(format!(
+            "`no_run` needs its reason in the paragraph before or after the block, with the words \"{NOT_RUN}\""
+        )),
+        token => {
+            let template = token.strip_prefix("skt-")?;
+            Some(format!("no template `{template}`: a block is a whole program"))
+        }
+    })
+}
+
 /// Whether the paragraph before or after the block that opens in line `start` says that it is not run.
 fn says_why(lines: &[&str], start: usize, marks: &str) -> bool {
-    let after = lines[start + 1..]
+    let length = lines[start + 1..]
         .iter()
-        .position(|line| closes(line.trim_start_matches([' ', '>']), marks))
-        .map_or(lines.len(), |length| start + length + 2);
-    let blank = |line: &&&str| line.trim_matches([' ', '>']).is_empty();
-    let text = |line: &&&str| !blank(line);
-    let before = lines[..start]
-        .iter()
-        .rev()
-        .skip_while(blank)
-        .take_while(text);
-    let after = lines[after..].iter().skip_while(blank).take_while(text);
-    let words = |paragraph: Vec<&str>| {
-        let words: Vec<&str> = paragraph
-            .iter()
-            .flat_map(|line| line.split_whitespace())
-            .collect();
-        words.join(" ").to_lowercase()
+        .position(|line| closes(bare(line), marks));
+    let end = length.map_or(lines.len(), |length| start + length + 2);
+    let paragraph = |lines: &mut dyn Iterator<Item = &&str>| -> Vec<String> {
+        lines
+            .map(|line| bare(line).trim_end().to_lowercase())
+            .skip_while(String::is_empty)
+            .take_while(|line| !line.is_empty())
+            .collect()
     };
-    let mut before: Vec<&str> = before.copied().collect();
+    let mut before = paragraph(&mut lines[..start].iter().rev());
     before.reverse();
-    words(before).contains(NOT_RUN) || words(after.copied().collect()).contains(NOT_RUN)
+    let after = paragraph(&mut lines[end..].iter());
+    [before, after]
+        .iter()
+        .any(|lines| lines.join(" ").contains(NOT_RUN))
 }
 
 /// A line of a page with its includes filled in. What can't be filled in is a fault.
-fn fill_in(root: &Path, page: &Path, line: &str, fault: &mut impl FnMut(String)) -> String {
+fn fill_in(root: &Path, line: &str, fault: &mut impl FnMut(String)) -> String {
     let mut filled_in = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once("{{#") {
@@ -211,7 +214,7 @@ fn fill_in(root: &Path, page: &Path, line: &str, fault: &mut impl FnMut(String))
             continue;
         }
         let target = target.split_whitespace().next().unwrap_or_default();
-        match include(root, page, name, target) {
+        match include(root, name, target) {
             Ok(text) => filled_in += &text,
             Err(what) => fault(what),
         }
@@ -220,36 +223,34 @@ fn fill_in(root: &Path, page: &Path, line: &str, fault: &mut impl FnMut(String))
 }
 
 /// What skeptic compiles in place of an include: the anchored lines, or the whole program for `rustdoc_include`.
-fn include(root: &Path, page: &Path, name: &str, target: &str) -> Result<String, String> {
+fn include(root: &Path, name: &str, target: &str) -> Result<String, String> {
     let (path, anchor) = match target.split_once(':') {
         Some((path, anchor)) => (path, Some(anchor)),
         None => (target, None),
     };
-    let file = tidy(&page.with_file_name(path));
-    let shown = file.strip_prefix(root).unwrap_or(&file).display();
-    let text = fs::read_to_string(&file).map_err(|_| format!("no file {shown}"))?;
-    let anchored = match anchor {
-        Some(anchor) => anchored(&text, anchor)
-            .ok_or_else(|| format!("no anchor `{anchor}`, or no end of it, in {shown}"))?,
-        None => text.lines().collect(),
+    let file = match path.strip_prefix("../") {
+        Some(path) => path.to_owned(),
+        None => format!("book/{path}"),
     };
-    let whole = name != "include" && anchor.is_some();
-    let included = if whole {
-        text.lines().collect()
-    } else {
-        anchored
+    let text = fs::read_to_string(root.join(&file)).map_err(|_| format!("no file {file}"))?;
+    let mut included: Vec<&str> = text.lines().collect();
+    if let Some(anchor) = anchor {
+        let part = anchored(&text, anchor)
+            .ok_or_else(|| format!("no anchor `{anchor}`, or no end of it, in {file}"))?;
+        if name == "include" {
+            included = part;
+        }
+    }
+    // skeptic would take a sign at a line's start for a hidden line's, and remove it.
+    let kept = |line: &str| match line.trim_start() {
+        bare if bare == "#" || bare.starts_with("# ") => format!("# {line}"),
+        _ => line.to_owned(),
     };
-    let folder = file.parent().unwrap_or(root).display();
-    let lines: Vec<String> = included
+    Ok(included
         .into_iter()
-        .map(|line| match line.trim_start() {
-            // skeptic would take the sign for a hidden line's and remove it.
-            bare if bare == "#" || bare.starts_with("# ") => format!("# {line}"),
-            // skeptic compiles in a folder of its own.
-            _ => line.replace("include_str!(\"..", &format!("include_str!(\"{folder}/..")),
-        })
-        .collect();
-    Ok(lines.join("\n"))
+        .map(kept)
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 /// The lines between the comments `ANCHOR: name` and `ANCHOR_END: name`, without the comments of other anchors.
@@ -285,18 +286,6 @@ fn templates(line: &str) -> impl Iterator<Item = &str> {
         let name = name[..end.unwrap_or(name.len())].trim_end_matches('.');
         name.contains('.').then_some(name)
     })
-}
-
-/// The path without its `..`.
-fn tidy(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(tidy.pop()),
-            other => tidy.push(other),
-        }
-    }
-    tidy
 }
 
 /// Writes each block into a file of its own, so that what an include adds moves no other block's line.

@@ -5,8 +5,8 @@
 //!
 //! Each file is a session of its own, on a local cloud of its own with seed 1. A line `$ cargo run …` is a command,
 //! what follows is its output and, unless it is 0, its exit code. A line `^C` in the output interrupts the program
-//! once it has printed the lines above. Lines that begin with `#` are kept: comments, and the anchors that pages
-//! include.
+//! once it has printed the lines above; below it stands the last thing it printed. Lines that begin with `#` are
+//! kept: comments, and the anchors that pages include.
 
 use localcloud::{LocalCloud, Options};
 use snapbox::report::{write_diff, Palette};
@@ -149,24 +149,27 @@ fn run(command: &str, endpoint: &str, interrupt_after: Option<usize>) -> String 
     // The writing ends of the pipe that this process holds.
     drop(starting);
 
-    let mut interrupted = interrupt_after.is_none();
-    let mut printed = String::new();
-    for (i, line) in BufReader::new(output).lines().enumerate() {
-        printed += &line.expect("programs print text");
-        printed.push('\n');
-        if interrupt_after == Some(i + 1) {
-            interrupt(&child);
-            interrupted = true;
-            printed += "^C\n";
-        }
+    let mut lines = BufReader::new(output)
+        .lines()
+        .map(|line| line.expect("programs print text"));
+    let mut printed: Vec<String> = Vec::new();
+    if let Some(count) = interrupt_after {
+        printed.extend(lines.by_ref().take(count));
+        assert_eq!(printed.len(), count, "`{command}` ended before its ^C");
+        interrupt(&child);
+        // What it prints until the signal comes through depends on the moment: only the last line is kept.
+        printed.push("^C".to_owned());
+        printed.extend(lines.last());
+    } else {
+        printed.extend(lines);
     }
-    assert!(interrupted, "`{command}` ended before its ^C:\n{printed}");
     let status = child.wait().expect("the program ends");
     match status.code() {
         Some(0) => {}
-        Some(code) => printed += &format!("(exit code {code})\n"),
-        None => printed += &format!("({status})\n"),
+        Some(code) => printed.push(format!("(exit code {code})")),
+        None => printed.push(format!("({status})")),
     }
+    let printed: String = printed.iter().map(|line| format!("{line}\n")).collect();
     printed.replace(endpoint.trim_start_matches("http://"), SHOWN)
 }
 

@@ -154,7 +154,10 @@ impl Door {
                 CLOUDFORMATION,
                 match self.throttled(action, "Throttling") {
                     Some(error) => Err(error),
-                    None => self.cloud.cloudformation.call(action, &form).await,
+                    None => {
+                        let base = base_url(headers);
+                        self.cloud.cloudformation.call(action, &form, &base).await
+                    }
                 },
             ),
             Some("2011-06-15") => (STS, sts::call(action)),

@@ -474,9 +474,16 @@ impl Resolver<'_> {
                         value.clone()
                     }
                     (None, Some((resource, attribute))) => self.attribute(resource, attribute)?,
-                    (None, None) => self.reference(name)?.as_ref().and_then(text).ok_or_else(|| {
-                        invalid(format!("Template error: the value of {name} in Fn::Sub must be a String"))
-                    })?,
+                    (None, None) => {
+                        self.reference(name)?
+                            .as_ref()
+                            .and_then(text)
+                            .ok_or_else(|| {
+                                invalid(format!(
+                                "Template error: the value of {name} in Fn::Sub must be a String"
+                            ))
+                            })?
+                    }
                 },
             };
             result.push_str(&piece);
@@ -491,8 +498,11 @@ impl Resolver<'_> {
     }
 
     fn texts(&self, list: &Value) -> Result<Vec<String>, ApiError> {
-        let not_texts =
-            || invalid("Template error: a function got something else where it needs a list of strings");
+        let not_texts = || {
+            invalid(
+                "Template error: a function got something else where it needs a list of strings",
+            )
+        };
         match self.resolve(list)? {
             Some(Value::Array(items)) => items
                 .iter()

@@ -258,7 +258,12 @@ async fn update_queue(
         call(services, "UntagQueue", input).await?;
     }
     if !new.is_empty() && old != new {
-        call(services, "TagQueue", json!({ "QueueUrl": url, "Tags": new })).await?;
+        call(
+            services,
+            "TagQueue",
+            json!({ "QueueUrl": url, "Tags": new }),
+        )
+        .await?;
     }
     Ok(())
 }

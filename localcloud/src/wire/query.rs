@@ -3,6 +3,7 @@
 
 use super::error::{ApiError, Fault};
 use quick_xml::escape::escape;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -61,7 +62,7 @@ pub struct Xml(String);
 impl Xml {
     /// `<name>text</name>`
     pub fn text(&mut self, name: &str, text: impl AsRef<str>) -> &mut Self {
-        let _ = write!(self.0, "<{name}>{}</{name}>", escape(text.as_ref()));
+        let _ = write!(self.0, "<{name}>{}</{name}>", escaped(text.as_ref()));
         self
     }
 
@@ -76,6 +77,16 @@ impl Xml {
     pub fn finish(self) -> String {
         self.0
     }
+}
+
+/// XML has no way to write most control characters: U+FFFD stands in their place.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let has_a_form = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    if text.chars().all(has_a_form) {
+        return escape(text);
+    }
+    let readable = |c| if has_a_form(c) { c } else { '\u{fffd}' };
+    escape(text.chars().map(readable).collect::<String>())
 }
 
 /// The whole answer to `action`, around the XML of its result.
@@ -95,8 +106,8 @@ pub fn error(namespace: &str, error: &ApiError, request_id: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
          <RequestId>{request_id}</RequestId></ErrorResponse>",
-        escape(error.code.as_str()),
-        escape(error.message.as_str()),
+        escaped(&error.code),
+        escaped(&error.message),
     )
 }
 
@@ -120,8 +131,8 @@ mod tests {
     fn text_is_escaped() {
         let mut xml = Xml::default();
         xml.element("A", |xml| {
-            xml.text("B", "<&>");
+            xml.text("B", "<&>\0");
         });
-        assert_eq!(xml.finish(), "<A><B>&lt;&amp;&gt;</B></A>");
+        assert_eq!(xml.finish(), "<A><B>&lt;&amp;&gt;\u{fffd}</B></A>");
     }
 }

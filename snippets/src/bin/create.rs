@@ -78,8 +78,8 @@ fn ends(event: &StackEvent, stack: &str) -> bool {
 fn print(event: &StackEvent) {
     let resource = event.logical_resource_id().unwrap_or_default();
     match event.resource_status_reason() {
-        Some(reason) => println!("{:18} {resource}: {reason}", status(event)),
-        None => println!("{:18} {resource}", status(event)),
+        Some(reason) => println!("{:20} {resource}: {reason}", status(event)),
+        None => println!("{:20} {resource}", status(event)),
     }
 }
 

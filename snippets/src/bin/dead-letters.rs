@@ -16,18 +16,16 @@ async fn main() -> Result {
     let dead = scratch_queue(&sqs, "dead-letters").await?;
     let orders = create(&sqs, &dead).await?;
 
-    for price in ["7.20", "12,50"] {
-        let sending = sqs.send_message().queue_url(&orders).message_body(price);
-        sending.send().await?;
-    }
+    let sending = sqs.send_message().queue_url(&orders);
+    sending.message_body("12,50").send().await?;
     let handled = work(&sqs, &orders, |price| price.parse().ok()).await?;
-    assert_eq!(handled, [7.2], "the good message is handled");
+    assert!(handled.is_empty(), "the shop can't read this price");
 
     inspect(&sqs, &dead).await?;
     redrive(&sqs, &dead).await?;
     let mended = |price: &str| price.replace(',', ".").parse().ok();
     let handled = work(&sqs, &orders, mended).await?;
-    assert_eq!(handled, [12.5], "the dead letter came back and is handled");
+    assert_eq!(handled, [12.5], "the price came back and is read");
 
     for queue in [orders, dead] {
         sqs.delete_queue().queue_url(queue).send().await?;
@@ -77,7 +75,7 @@ async fn inspect(sqs: &Client, dead: &str) -> Result {
     let letter = receive_one(sqs, dead, 0).await?.ok_or("no dead letter")?;
     println!("In the dead-letter queue: {}", letter.body().unwrap_or("?"));
     println!("ApproximateReceiveCount: {}", receive_count(&letter));
-    assert_eq!(letter.body(), Some("12,50"), "the bad message is put aside");
+    assert_eq!(letter.body(), Some("12,50"), "the price is put aside");
     Ok(())
 }
 // ANCHOR_END: inspect
