@@ -584,6 +584,8 @@ async fn a_failed_update_is_rolled_back() {
         let reasons = cloud.reasons("Lab").await;
         let expected = "The following resource(s) failed to create: [C]. ";
         assert!(reasons.contains(expected), "{reasons}");
+        let kept = cloud.ok("GetTemplate", &[("StackName", "Lab")]).await;
+        assert!(kept.contains("DelaySeconds: 5"), "{kept}");
         cloud.clock.advance(Duration::from_secs(61));
     }
     let renamed = queues(&[("A", "QueueName: other, DelaySeconds: 5")]);
@@ -678,6 +680,9 @@ Resources:
     DependsOn: Main
     Properties: {QueueName: extra}
   Nothing: {Type: AWS::SQS::Queue, Condition: Never}
+  Named:
+    Type: AWS::SQS::Queue
+    Properties: {Tags: [{Key: k, Value: !If [Live, !GetAtt Extra.QueueName, none]}]}
 Outputs:
   Extra: {Condition: Live, Value: !Ref Extra}
   Main: {Value: !Ref Main}
@@ -876,6 +881,12 @@ async fn a_wrong_call_is_refused() {
         let error = cloud.error("CreateStack", &form).await;
         assert!(error.contains(message), "{error}");
     }
+    let form = [("StackName", "Lab"), ("DisableRollback", "true")];
+    let error = cloud.error("UpdateStack", &form).await;
+    assert_eq!(
+        error,
+        "ValidationError: DisableRollback is not in this lab."
+    );
     let error = cloud.error("DetectStackDrift", &[]).await;
     assert!(error.starts_with("UnknownOperationException: cloudformation DetectStackDrift"));
 }
@@ -939,6 +950,31 @@ async fn deletion_waits_for_creation() {
         events.contains(&"Lab CREATE_COMPLETE".to_owned()),
         "{events:?}"
     );
+    let left = cloud.sqs("ListQueues", json!({})).await.expect("queues");
+    assert!(
+        left["QueueUrls"].as_array().is_none_or(Vec::is_empty),
+        "{left}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_is_never_worked_on_twice_at_a_time() {
+    let cloud = Cloud::new();
+    let many: Vec<_> = (0..30).map(|n| (format!("Q{n}"), "")).collect();
+    let many: Vec<_> = many.iter().map(|(name, none)| (&**name, *none)).collect();
+    let template = queues(&many);
+    for _ in 0..30 {
+        let form = [("StackName", "Lab"), ("TemplateBody", template.as_str())];
+        tokio::select! {
+            biased;
+            _ = cloud.call("CreateStack", &form) => {}
+            () = std::future::ready(()) => {}
+        }
+        let id = first(&cloud.describe("Lab").await, "StackId");
+        cloud.ok("DeleteStack", &[("StackName", "Lab")]).await;
+        assert_eq!(cloud.settle(&id).await, "DELETE_COMPLETE");
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
     let left = cloud.sqs("ListQueues", json!({})).await.expect("queues");
     assert!(
         left["QueueUrls"].as_array().is_none_or(Vec::is_empty),

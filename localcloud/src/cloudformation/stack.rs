@@ -470,7 +470,7 @@ impl Work {
     /// Sets the status of a resource and tells it as an event.
     fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
         let now = self.shared.clock.now();
-        let event_id = format!("{name}-{status}-{}", super::timestamp(now));
+        let event_id = format!("{name}-{status}-{}", self.shared.uuid());
         self.with(|stack| {
             let mut resources = stack.resources.iter_mut();
             let Some(resource) = resources.find(|resource| resource.name == name) else {
