@@ -87,7 +87,7 @@ fn a_missing_anchor_in_a_sentence_stops_the_build() {
 }
 
 #[test]
-fn a_missing_anchor_in_a_session_stops_the_build() {
+fn a_missing_session_stops_the_build() {
     Broken::with(
         "missing-part",
         "\n```console\n{{#include transcripts/nothing.txt:part}}\n```\n",
