@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 const RETENTION: u64 = 60_000;
@@ -506,6 +506,30 @@ fn a_group_in_flight_hands_out_nothing_and_others_go_on() {
         ["a1", "a3", "b2", "b4"],
         "back in their places"
     );
+}
+
+#[test]
+fn a_deletion_ends_the_wait_for_its_group() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    for body in ["1", "2"] {
+        sqs(&cloud, "SendMessage", input(&queue, "g", body, body));
+    }
+    let one = json!({"QueueUrl": queue, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 20});
+    let first = sqs(&cloud, "ReceiveMessage", one.clone());
+    std::thread::scope(|scope| {
+        let poll = scope.spawn(|| {
+            let answer = sqs(&cloud, "ReceiveMessage", one);
+            (answer["Messages"][0]["Body"].clone(), Instant::now())
+        });
+        std::thread::sleep(SECOND / 5);
+        let deleted = Instant::now();
+        delete(&cloud, &queue, &first["Messages"][0]);
+        let (body, received) = poll.join().expect("an answer");
+        assert_eq!(body, "2");
+        assert!(received > deleted, "while it was in flight");
+        assert!(received < deleted + 10 * SECOND, "only at the wait's end");
+    });
 }
 
 #[test]

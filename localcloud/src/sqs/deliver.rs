@@ -453,7 +453,12 @@ impl Entry {
                 "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
             )),
             _ => invalid_handle(handle),
-        })
+        })?;
+        if self.fifo.is_some() {
+            // The rest of its group can be received now.
+            self.arrivals.notify_one();
+        }
+        Ok(())
     }
 
     fn change_visibility(&mut self, now: Millis, input: &Handle) -> Result<(), ApiError> {
