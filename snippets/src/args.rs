@@ -1,6 +1,6 @@
 //! The command line of the programs.
 
-use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PARSED: AtomicBool = AtomicBool::new(false);
@@ -22,24 +22,36 @@ pub struct Args {
 impl Args {
     /// Reads the command line; `--help` and mistakes end the program here.
     pub fn from_command_line() -> Self {
-        PARSED.store(true, Ordering::Relaxed);
-        let matches = described(Self::command()).get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        Self::of(Self::command())
+    }
+
+    /// Reads the command line of a program whose queue is `queue` unless `--queue` says otherwise.
+    pub fn for_queue(queue: &'static str) -> Self {
+        Self::of(Self::command().mut_arg("queue", |option| option.default_value(queue)))
+    }
+
+    fn of(command: Command) -> Self {
+        Self::from_arg_matches(&parsed(command)).unwrap_or_else(|error| error.exit())
     }
 }
 
 /// Whether `--name` is given, for a program with this one option.
 pub fn flag(name: &'static str, help: &'static str) -> bool {
-    PARSED.store(true, Ordering::Relaxed);
     let option = Arg::new(name).long(name).help(help);
     let command = Command::new("program").arg(option.action(ArgAction::SetTrue));
-    described(command).get_matches().get_flag(name)
+    parsed(command).get_flag(name)
+}
+
+/// The command line as this command reads it.
+pub(crate) fn parsed(command: Command) -> ArgMatches {
+    PARSED.store(true, Ordering::Relaxed);
+    described(command).get_matches()
 }
 
 /// For the programs that take no options: `--help` works, and anything else is a mistake.
 pub(crate) fn expect_none() {
-    if !PARSED.swap(true, Ordering::Relaxed) {
-        described(Command::new("program")).get_matches();
+    if !PARSED.load(Ordering::Relaxed) {
+        parsed(Command::new("program"));
     }
 }
 

@@ -55,7 +55,7 @@ fn unreachable() -> String {
 fn advice(code: &str) -> Option<String> {
     let advice = match code {
         "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {
-            "there is no such queue yet: create it with `cargo run --bin create`"
+            "there is no such queue yet: its page creates it with `cargo run --bin create`"
         }
         "AWS.SimpleQueueService.QueueDeletedRecently" | "QueueDeletedRecently" => {
             "wait 60 seconds; on the local cloud `cargo run -- clock +60s` does it at once"

@@ -3,6 +3,7 @@
 use crate::{named, Result};
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName::{All, ApproximateReceiveCount};
+use aws_sdk_sqs::types::QueueAttributeName::{ContentBasedDeduplication, FifoQueue};
 use aws_sdk_sqs::Client;
 use rand::RngExt;
 
@@ -24,6 +25,18 @@ pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
 }
 // ANCHOR_END: scratch_queue
 
+// ANCHOR: scratch_fifo_queue
+/// A new FIFO queue for one experiment, such as `experiment-groups-KXWQBA.fifo`, and its URL. Its deduplication is
+/// based on the content.
+pub async fn scratch_fifo_queue(sqs: &Client, experiment: &str) -> Result<String> {
+    let name = named(&format!("experiment-{experiment}-{}.fifo", letters(6)));
+    let creation = sqs.create_queue().queue_name(name);
+    let creation = creation.attributes(FifoQueue, "true");
+    let created = creation.attributes(ContentBasedDeduplication, "true");
+    Ok(created.send().await?.queue_url.unwrap_or_default())
+}
+// ANCHOR_END: scratch_fifo_queue
+
 /// Some random capital letters, as the lab's messages carry them.
 pub fn letters(how_many: usize) -> String {
     let mut random = rand::rng();
@@ -32,8 +45,9 @@ pub fn letters(how_many: usize) -> String {
         .collect()
 }
 
-/// Whether [`scratch_queue`] gives such names.
+/// Whether [`scratch_queue`] or [`scratch_fifo_queue`] gives such names.
 pub fn is_scratch(name: &str) -> bool {
+    let name = name.strip_suffix(".fifo").unwrap_or(name);
     let rest = name.strip_prefix(&named("experiment-"));
     let ending = rest.and_then(|rest| rest.rsplit_once('-'));
     ending.is_some_and(|(_, end)| end.len() == 6 && end.bytes().all(|b| b.is_ascii_uppercase()))
@@ -53,6 +67,16 @@ pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Opti
     Ok(received.messages.unwrap_or_default().pop())
 }
 // ANCHOR_END: receive_one
+
+// ANCHOR: delete
+/// Deletes a received message.
+pub async fn delete(sqs: &Client, queue: &str, message: Message) -> Result {
+    let deletion = sqs.delete_message().queue_url(queue);
+    let deletion = deletion.set_receipt_handle(message.receipt_handle);
+    deletion.send().await?;
+    Ok(())
+}
+// ANCHOR_END: delete
 
 /// How often SQS has delivered this message, by its own count.
 pub fn receive_count(message: &Message) -> &str {

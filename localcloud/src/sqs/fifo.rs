@@ -258,6 +258,7 @@ impl Messages for Fifo {
         Some(number)
     }
 
+    // Differs from AWS: fifo-backlog: free groups are found behind any number of blocked messages.
     // ANCHOR: receive
     fn receive(
         &mut self,

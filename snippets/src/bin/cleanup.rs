@@ -1,4 +1,4 @@
-//! Deletes what the pages made, and proves that nothing is left. Page: `book/09-cleanup.md`.
+//! Deletes what the pages made, and proves that nothing is left. Page: `book/13-cleanup.md`.
 //!
 //!     cargo run --bin cleanup -- --dry-run
 //!     cargo run --bin cleanup
@@ -6,7 +6,7 @@
 use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_sqs as sqs;
 use cloudformation::error::ProvideErrorMetadata;
-use snippets::{connect, flag, is_scratch, named, pass, Error, Result};
+use snippets::{connect, flag, is_scratch, named, pass, Error, Result, TEMPLATES};
 use std::time::Duration;
 
 // ANCHOR: main
@@ -17,9 +17,8 @@ async fn main() -> Result {
     let cfn = cloudformation::Client::new(&config);
     let sqs = sqs::Client::new(&config);
 
-    let stack = named("SQSStandardQueue");
     let would = if dry_run { "Would delete" } else { "Deleting" };
-    if stack_exists(&cfn, &stack).await? {
+    for stack in stacks(&cfn).await? {
         println!("{would} the stack {stack}");
         if !dry_run {
             delete_stack(&cfn, &stack).await?;
@@ -35,21 +34,33 @@ async fn main() -> Result {
         println!("Nothing was deleted: this was a dry run");
         return Ok(());
     }
-    nothing_left(&cfn, &sqs, &stack).await
+    nothing_left(&cfn, &sqs).await
 }
 // ANCHOR_END: main
 
-// ANCHOR: queues
-/// The URLs of the lab's queues: the standard queue, and what an interrupted experiment left behind.
-async fn queues(sqs: &sqs::Client) -> Result<Vec<String>> {
+/// The stacks of the lab's templates that exist.
+async fn stacks(cfn: &cloudformation::Client) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for prefix in [named("StandardQueue"), named("experiment-")] {
+    for stack in TEMPLATES.map(|template| named(template.stack)) {
+        if stack_exists(cfn, &stack).await? {
+            found.push(stack);
+        }
+    }
+    Ok(found)
+}
+
+// ANCHOR: queues
+/// The URLs of the lab's queues: those of its pages, and what an interrupted experiment left behind.
+async fn queues(sqs: &sqs::Client) -> Result<Vec<String>> {
+    let of_pages = ["StandardQueue", "FIFOQueue.fifo"].map(named);
+    let mut found = Vec::new();
+    for prefix in of_pages.iter().chain([&named("experiment-")]) {
         let listing = sqs.list_queues().queue_name_prefix(prefix);
         let mut urls = listing.max_results(1000).into_paginator().items().send();
         while let Some(url) = urls.next().await {
             let url = url?;
             let name = url.rsplit('/').next().unwrap_or_default();
-            if name == named("StandardQueue") || is_scratch(name) {
+            if of_pages.iter().any(|page| page == name) || is_scratch(name) {
                 found.push(url);
             }
         }
@@ -60,9 +71,9 @@ async fn queues(sqs: &sqs::Client) -> Result<Vec<String>> {
 
 // ANCHOR: nothing_left
 /// Lists everything again until nothing is there. AWS may list a deleted queue for another minute.
-async fn nothing_left(cfn: &cloudformation::Client, sqs: &sqs::Client, stack: &str) -> Result {
+async fn nothing_left(cfn: &cloudformation::Client, sqs: &sqs::Client) -> Result {
     for _ in 0..30 {
-        if !stack_exists(cfn, stack).await? && queues(sqs).await?.is_empty() {
+        if stacks(cfn).await?.is_empty() && queues(sqs).await?.is_empty() {
             println!("Nothing of the lab is left");
             return Ok(());
         }

@@ -1,20 +1,22 @@
-//! Creates the stack SQSStandardQueue and prints its outputs, the queue's URL among them. Page: `book/02-create.md`.
+//! Creates a stack from a template and prints its outputs, the queue's URL among them. Page: `book/02-create.md`.
 //!
 //!     cargo run --bin create
+//!     cargo run --bin create -- fifo-queue
 
 use aws_sdk_cloudformation::operation::create_stack::CreateStackError;
 use aws_sdk_cloudformation::types::{Parameter, StackEvent};
 use aws_sdk_cloudformation::Client;
-use snippets::{connect, named, Result, STANDARD_QUEUE};
+use snippets::{connect, named, Result, Template};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    let template = Template::from_command_line();
     let cloudformation = Client::new(&connect().await);
-    let stack = named("SQSStandardQueue");
-    if !create(&cloudformation, &stack).await? {
+    let stack = named(template.stack);
+    if !create(&cloudformation, &stack, &template).await? {
         println!("{stack} exists already. Its history:");
     }
     follow(&cloudformation, &stack).await?;
@@ -24,16 +26,17 @@ async fn main() -> Result {
 
 // ANCHOR: create
 /// Asks for the stack. False when it exists already.
-async fn create(cloudformation: &Client, stack: &str) -> Result<bool> {
-    let queue_name = Parameter::builder()
-        .parameter_key("QueueName")
-        .parameter_value(named("StandardQueue"))
+async fn create(cloudformation: &Client, stack: &str, template: &Template) -> Result<bool> {
+    let (key, name) = template.parameter;
+    let parameter = Parameter::builder()
+        .parameter_key(key)
+        .parameter_value(named(name))
         .build();
     let creation = cloudformation
         .create_stack()
         .stack_name(stack)
-        .template_body(STANDARD_QUEUE)
-        .parameters(queue_name)
+        .template_body(template.body)
+        .parameters(parameter)
         .send()
         .await;
     match creation {

@@ -1,0 +1,45 @@
+//! Sends a message to the FIFO queue every 100 ms, all of one group, until ^C. Page: `book/09-fifo.md`.
+//!
+//!     cargo run --bin fifo
+
+use aws_sdk_sqs::Client;
+use serde_json::json;
+use snippets::{connect, letters, queue_url, until_ctrl_c, Args, Error, Result};
+use std::time::Duration;
+use tokio::time::interval;
+
+#[tokio::main]
+async fn main() -> Result {
+    let args = Args::for_queue("FIFOQueue.fifo");
+    let sqs = Client::new(&connect().await);
+    let queue = queue_url(&sqs, &args.queue).await?;
+    until_ctrl_c(send(&sqs, &queue, args.count)).await
+}
+
+// ANCHOR: send
+async fn send(sqs: &Client, queue: &str, count: u64) -> Result {
+    let mut every = interval(Duration::from_millis(100));
+    for n in 1..=count {
+        every.tick().await;
+        println!("Sending message {n}");
+        let sending = sqs
+            .send_message()
+            .queue_url(queue)
+            .message_body(body(n))
+            .message_group_id("Group1");
+        if let Err(error) = sending.send().await {
+            eprintln!("Message {n} was not sent: {}", Error::from(error));
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: send
+
+/// The message's number and six random fields.
+fn body(n: u64) -> String {
+    let mut body = json!({ "Message": n });
+    for field in 1..=6 {
+        body[format!("Field{field:02}")] = letters(16).into();
+    }
+    body.to_string()
+}
