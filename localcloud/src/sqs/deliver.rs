@@ -2,12 +2,12 @@
 
 use super::message::{self, Attributes, Message};
 use super::queue::{Delivery, Poll, Receive, Received, Refusal, MOST_IN_FLIGHT};
-use super::{in_range, invalid_parameter, missing, name_in, sqs_error, Entry, Sqs};
+use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, Entry, Sqs};
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The one user of the local cloud, as senders are named.
@@ -126,7 +126,10 @@ pub struct Shown {
         skip_serializing_if = "Option::is_none"
     )]
     md5_of_attributes: Option<String>,
-    #[serde(rename = "MessageAttributes", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        rename = "MessageAttributes",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     message_attributes: Attributes,
 }
 
@@ -141,14 +144,15 @@ pub struct Handle {
 }
 
 impl Sqs {
-    pub(super) fn send_message(&self, input: Send) -> Result<Sent, ApiError> {
-        let name = name_in(&input.queue_url)?;
+    pub(super) fn send_message(&self, mut input: Send) -> Result<Sent, ApiError> {
+        let url = std::mem::take(&mut input.queue_url);
+        let name = name_in(&url)?;
         let size = input.size();
         let now = self.0.clock.now();
         let mut state = self.lock();
         state.entry(name, now)?;
         state.make_room(size)?;
-        state.entry(name, now)?.take_in(now, &input, size)
+        state.entry(name, now)?.take_in(now, input, size)
     }
 
     pub(super) fn send_message_batch(&self, input: Batch<Send>) -> Result<Outcome<Sent>, ApiError> {
@@ -170,15 +174,23 @@ impl Sqs {
         }
         state.make_room(total + MOST_ENTRIES * super::OVERHEAD)?;
         let queue = state.entry(name, now)?;
-        let results = input.entries.into_iter().zip(sizes).map(|(entry, size)| {
-            let sent = queue.take_in(now, &entry, size);
-            (entry.id, sent)
-        });
+        let results = input
+            .entries
+            .into_iter()
+            .zip(sizes)
+            .map(|(mut entry, size)| {
+                let id = std::mem::take(&mut entry.id);
+                let sent = queue.take_in(now, entry, size);
+                (id, sent)
+            });
         Ok(outcome(results, |id, sent| Sent { id, ..sent }))
     }
 
     /// Receives, waiting for messages up to `WaitTimeSeconds`.
-    pub(super) async fn receive_message(&self, input: ReceiveMessage) -> Result<Messages, ApiError> {
+    pub(super) async fn receive_message(
+        &self,
+        input: ReceiveMessage,
+    ) -> Result<Messages, ApiError> {
         let name = name_in(&input.queue_url)?;
         let started = self.0.clock.now();
         let (receive, wait, arrivals) = self.with_queue(&input.queue_url, |entry, _| {
@@ -220,7 +232,6 @@ impl Sqs {
             ..*receive
         };
         let entry = state.entry(name, now)?;
-        let source_arn = entry.arn();
         let faults = &self.0.faults;
         let received = entry
             .queue
@@ -237,7 +248,7 @@ impl Sqs {
         if let Some(dead) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
             for message in &received.dead {
                 let message = Message {
-                    dead_letter_source: Some(source_arn.clone()),
+                    dead_letter_source: Some(arn_of(name)),
                     ..Message::clone(message)
                 };
                 dead.send(now, Arc::new(message), 0);
@@ -286,7 +297,7 @@ impl Sqs {
 }
 
 impl Entry {
-    fn take_in(&mut self, now: Millis, send: &Send, size: usize) -> Result<Sent, ApiError> {
+    fn take_in(&mut self, now: Millis, send: Send, size: usize) -> Result<Sent, ApiError> {
         message::check_body(&send.message_body)?;
         message::check_attributes(&send.message_attributes)?;
         message::check_system_attributes(&send.message_system_attributes)?;
@@ -315,10 +326,10 @@ impl Entry {
         let message = Message {
             id: self.queue.new_message_id(),
             md5_of_body: message::md5_of_body(&send.message_body),
-            body: send.message_body.clone(),
-            attributes: send.message_attributes.clone(),
-            system_attributes: send.message_system_attributes.clone(),
-            group_id: send.message_group_id.clone(),
+            body: send.message_body,
+            attributes: send.message_attributes,
+            system_attributes: send.message_system_attributes,
+            group_id: send.message_group_id,
             size,
             sent_at: now,
             receives: 0,
@@ -542,7 +553,7 @@ fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiE
             ),
         ));
     }
-    let mut seen = HashSet::new();
+    let mut seen = Vec::with_capacity(ids.len());
     for id in ids {
         let characters = id
             .bytes()
@@ -553,12 +564,13 @@ fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiE
                 "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned(),
             ));
         }
-        if !seen.insert(id) {
+        if seen.contains(&id) {
             return Err(sqs_error(
                 "BatchEntryIdsNotDistinct",
                 format!("Id {id} repeated."),
             ));
         }
+        seen.push(id);
     }
     Ok(())
 }
