@@ -19,7 +19,7 @@ pub mod faults;
 mod http;
 pub mod ids;
 pub mod sqs;
-mod sts;
+pub mod sts;
 pub mod wire;
 
 use clock::Clock;
