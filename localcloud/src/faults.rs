@@ -17,6 +17,8 @@ pub enum Kind {
     LostResponse,
     /// The operation is refused with the service's throttling error. The target is an operation.
     Throttle,
+    /// A FIFO queue refuses what is beyond its quota of calls and messages a second. The target is a queue's name.
+    FifoQuota,
 }
 
 /// One fault that waits to happen.
@@ -29,6 +31,12 @@ pub struct Fault {
     /// How many more times it happens.
     #[serde(default = "once")]
     pub count: u32,
+}
+
+impl Fault {
+    fn is_for(&self, kind: Kind, target: &str) -> bool {
+        self.kind == kind && self.target.as_deref().is_none_or(|name| name == target)
+    }
 }
 
 fn once() -> u32 {
@@ -71,16 +79,19 @@ impl Faults {
         self.lock().clone()
     }
 
+    /// Whether a fault of this kind waits for `target`. Nothing happens yet.
+    pub fn waits(&self, kind: Kind, target: &str) -> bool {
+        self.0.waiting.load(Ordering::Acquire) > 0
+            && self.lock().iter().any(|fault| fault.is_for(kind, target))
+    }
+
     /// Whether a fault of this kind happens to `target` now. It counts as happened.
     pub fn strikes(&self, kind: Kind, target: &str) -> bool {
         if self.0.waiting.load(Ordering::Acquire) == 0 {
             return false;
         }
         let mut faults = self.lock();
-        let matches = |fault: &Fault| {
-            fault.kind == kind && fault.target.as_deref().is_none_or(|name| name == target)
-        };
-        let Some(at) = faults.iter().position(matches) else {
+        let Some(at) = faults.iter().position(|fault| fault.is_for(kind, target)) else {
             return false;
         };
         faults[at].count -= 1;

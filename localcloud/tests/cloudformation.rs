@@ -11,6 +11,7 @@ use std::time::Duration;
 
 const BASE: &str = "http://127.0.0.1:4566";
 const LAB_TEMPLATE: &str = include_str!("../../templates/standard-queue.yaml");
+const FIFO_TEMPLATE: &str = include_str!("../../templates/fifo-queue.yaml");
 
 /// A cloud without its door.
 struct Cloud {
@@ -511,6 +512,57 @@ async fn a_queue_without_a_name_gets_one() {
         "{short}"
     );
     assert_eq!(long.len(), 80, "{long}");
+}
+
+#[tokio::test]
+async fn a_fifo_queue_comes_from_its_template_and_stays_one() {
+    let cloud = Cloud::new();
+    assert_eq!(cloud.create("Lab", FIFO_TEMPLATE).await, "CREATE_COMPLETE");
+    let stack = cloud.describe("Lab").await;
+    assert_eq!(all(&stack, "OutputKey"), ["FIFOQueueARN", "FIFOQueueURL"]);
+    let attributes = cloud.attributes("FIFOQueue.fifo").await;
+    assert_eq!(attributes["FifoQueue"], "true");
+    assert_eq!(attributes["ContentBasedDeduplication"], "true");
+    assert_eq!(attributes["DeduplicationScope"], "queue");
+    assert_eq!(attributes["FifoThroughputLimit"], "perQueue");
+
+    let high = "ContentBasedDeduplication: true\n      DeduplicationScope: messageGroup\n      \
+                FifoThroughputLimit: perMessageGroupId";
+    let high = FIFO_TEMPLATE.replace("ContentBasedDeduplication: true", high);
+    assert_eq!(cloud.update("Lab", &high).await, "UPDATE_COMPLETE");
+    let attributes = cloud.attributes("FIFOQueue.fifo").await;
+    assert_eq!(attributes["DeduplicationScope"], "messageGroup");
+    assert_eq!(attributes["FifoThroughputLimit"], "perMessageGroupId");
+
+    let standard = high.replace("FifoQueue: true", "FifoQueue: false");
+    assert_eq!(
+        cloud.update("Lab", &standard).await,
+        "UPDATE_ROLLBACK_COMPLETE"
+    );
+    let reasons = cloud.reasons("Lab").await;
+    let expected = "#/FifoQueue: a new value needs a new queue in place of the old one";
+    assert!(reasons.contains(expected), "{reasons}");
+    assert_eq!(
+        cloud.attributes("FIFOQueue.fifo").await["FifoQueue"],
+        "true"
+    );
+}
+
+#[tokio::test]
+async fn a_fifo_queue_without_a_name_gets_one_that_ends_so() {
+    let cloud = Cloud::new();
+    for stack in ["Lab".to_owned(), "S".repeat(128)] {
+        let template = queues(&[("Q", "FifoQueue: true")]);
+        assert_eq!(cloud.create(&stack, &template).await, "CREATE_COMPLETE");
+        let resources = [("StackName", stack.as_str())];
+        let listed = cloud.ok("DescribeStackResources", &resources).await;
+        let id = first(&listed, "PhysicalResourceId");
+        let name = id.rsplit('/').next().unwrap_or_default();
+        assert!(name.ends_with(".fifo") && name.len() <= 80, "{name}");
+        assert_eq!(cloud.attributes(name).await["FifoQueue"], "true");
+    }
+    let named = queues(&[("Q", "QueueName: work, FifoQueue: true")]);
+    assert_eq!(cloud.create("Wrong", &named).await, "ROLLBACK_COMPLETE");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 //! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test queue` runs it for longer.
 
 use localcloud::sqs::message::{md5_of_body, Message};
-use localcloud::sqs::queue::{Counts, Poll, Queue, Receive, Refusal, LONGEST_IN_FLIGHT};
+use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
+use localcloud::sqs::queue::{Queue, LONGEST_IN_FLIGHT};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,6 +127,8 @@ fn message(id: String, now: u64) -> Arc<Message> {
         attributes: BTreeMap::new(),
         system_attributes: BTreeMap::new(),
         group_id: None,
+        deduplication_id: None,
+        sequence_number: None,
         size: 10,
         sent_at: now,
         receives: 0,
@@ -148,7 +151,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Send { delay } => {
                 let id = format!("m{}", model.sent);
                 model.sent += 1;
-                queue.send(now, message(id.clone(), now), delay);
+                queue.put(now, message(id.clone(), now), delay);
                 model.copies.push(Copy {
                     id,
                     sent_at: now,
@@ -174,7 +177,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 };
                 let visible_before = model.counts().visible;
                 let received = queue
-                    .receive(now, &receive, || repeated)
+                    .receive(now, &receive, &mut || repeated)
                     .expect("far from the limit");
                 prop_assert!(received.deliveries.len() <= most);
                 for dead in &received.dead {
@@ -223,7 +226,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
                 let handle = index.get(&model.handles).clone();
                 prop_assert!(
-                    queue.delete(&handle),
+                    queue.delete(&handle).is_ok(),
                     "a handle once given is never invalid"
                 );
                 if let Some(at) = model.by_handle(&handle) {
@@ -289,7 +292,7 @@ fn drain(mut queue: Queue, mut model: Model) -> Result<(), TestCaseError> {
     };
     loop {
         let received = queue
-            .receive(model.now, &receive, || false)
+            .receive(model.now, &receive, &mut || false)
             .expect("far from the limit");
         if received.deliveries.is_empty() {
             break;
@@ -298,7 +301,7 @@ fn drain(mut queue: Queue, mut model: Model) -> Result<(), TestCaseError> {
             let at = left.iter().position(|id| *id == delivery.message.id);
             prop_assert!(at.is_some(), "{} came out of nowhere", delivery.message.id);
             left.swap_remove(at.expect("checked"));
-            prop_assert!(queue.delete(&delivery.receipt_handle));
+            prop_assert!(queue.delete(&delivery.receipt_handle).is_ok());
         }
     }
     prop_assert!(left.is_empty(), "lost: {left:?}");
@@ -334,7 +337,7 @@ proptest! {
         let order = |seed| {
             let mut queue = Queue::new(seed);
             for n in 0..messages {
-                queue.send(START, message(n.to_string(), START), 0);
+                queue.put(START, message(n.to_string(), START), 0);
             }
             queue.take(60).iter().map(|message| message.id.clone()).collect::<Vec<_>>()
         };
@@ -347,7 +350,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
     let (mut short, mut long) = (0, 0);
     for seed in 0..200 {
         let mut queue = Queue::new(seed);
-        queue.send(START, message("one".to_owned(), START), 0);
+        queue.put(START, message("one".to_owned(), START), 0);
         let mut poll = |poll| {
             let receive = Receive {
                 poll,
@@ -356,7 +359,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
                 max_receive_count: None,
             };
             let received = queue
-                .receive(START, &receive, || false)
+                .receive(START, &receive, &mut || false)
                 .expect("far from the limit");
             queue.pass(START, RETENTION);
             received.deliveries.len()
@@ -375,7 +378,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
 fn order_is_best_effort() {
     let mut queue = Queue::new(1);
     for n in 0..100 {
-        queue.send(START, message(n.to_string(), START), 0);
+        queue.put(START, message(n.to_string(), START), 0);
     }
     let order: Vec<u32> = queue
         .take(100)
@@ -400,7 +403,7 @@ fn too_many_in_flight_is_an_error() {
     let mut queue = Queue::new(1);
     let one = message("m".to_owned(), START);
     for _ in 0..localcloud::sqs::queue::MOST_IN_FLIGHT + 1 {
-        queue.send(START, one.clone(), 0);
+        queue.put(START, one.clone(), 0);
     }
     let receive = Receive {
         poll: Poll::Long,
@@ -409,12 +412,12 @@ fn too_many_in_flight_is_an_error() {
         max_receive_count: None,
     };
     while queue.counts().in_flight < localcloud::sqs::queue::MOST_IN_FLIGHT {
-        assert!(queue.receive(START, &receive, || false).is_ok());
+        assert!(queue.receive(START, &receive, &mut || false).is_ok());
     }
-    assert!(queue.receive(START, &receive, || false).is_err());
+    assert!(queue.receive(START, &receive, &mut || false).is_err());
     queue.pass(START + 1, RETENTION);
     assert!(
-        queue.receive(START + 1, &receive, || false).is_ok(),
+        queue.receive(START + 1, &receive, &mut || false).is_ok(),
         "time helps"
     );
 }

@@ -21,6 +21,17 @@ pub struct Settings {
     kms_key: Option<String>,
     kms_reuse: u32,
     managed_encryption: bool,
+    /// None on a standard queue.
+    pub fifo: Option<FifoSettings>,
+}
+
+/// What only a FIFO queue has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FifoSettings {
+    pub content_based_deduplication: bool,
+    /// A deduplication id is of its group, not of the queue.
+    pub deduplication_by_group: bool,
+    throughput_by_group: bool,
 }
 
 impl Default for Settings {
@@ -37,6 +48,7 @@ impl Default for Settings {
             kms_key: None,
             kms_reuse: 300,
             managed_encryption: true,
+            fifo: None,
         }
     }
 }
@@ -58,11 +70,27 @@ const FIFO_ONLY: [&str; 3] = [
 ];
 
 impl Settings {
+    /// A new queue's.
+    pub fn new(fifo: bool) -> Self {
+        Self {
+            fifo: fifo.then(FifoSettings::default),
+            ..Self::default()
+        }
+    }
+
     /// Sets the attributes given, all of them or, on an error, none.
     pub fn set(&mut self, attributes: &BTreeMap<String, String>) -> Result<(), ApiError> {
         let mut changed = self.clone();
         for (name, value) in attributes {
             changed.set_one(name, value)?;
+        }
+        let fifo = changed.fifo.as_ref();
+        if fifo.is_some_and(|fifo| fifo.throughput_by_group && !fifo.deduplication_by_group) {
+            return Err(invalid_attribute_value(
+                "The value perMessageGroupId for FifoThroughputLimit is allowed only when the value for \
+                 DeduplicationScope is messageGroup."
+                    .to_owned(),
+            ));
         }
         *self = changed;
         Ok(())
@@ -114,13 +142,31 @@ impl Settings {
                     .transpose()?;
             }
             _ if READ_ONLY.contains(&name) || name == "FifoQueue" => return Err(unknown(name)),
-            _ if FIFO_ONLY.contains(&name) => {
-                return Err(ApiError::sender(
-                    "InvalidAttributeName",
-                    format!("You can specify the {name} only when FifoQueue is set to true."),
-                ))
-            }
+            _ if FIFO_ONLY.contains(&name) => return self.set_fifo(name, value),
             _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    fn set_fifo(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
+        let Some(fifo) = &mut self.fifo else {
+            return Err(ApiError::sender(
+                "InvalidAttributeName",
+                format!("You can specify the {name} only when FifoQueue is set to true."),
+            ));
+        };
+        match (name, value) {
+            ("ContentBasedDeduplication", "true") => fifo.content_based_deduplication = true,
+            ("ContentBasedDeduplication", "false") => fifo.content_based_deduplication = false,
+            ("DeduplicationScope", "messageGroup") => fifo.deduplication_by_group = true,
+            ("DeduplicationScope", "queue") => fifo.deduplication_by_group = false,
+            ("FifoThroughputLimit", "perMessageGroupId") => fifo.throughput_by_group = true,
+            ("FifoThroughputLimit", "perQueue") => fifo.throughput_by_group = false,
+            _ => {
+                return Err(invalid_attribute_value(format!(
+                    "Invalid value for the parameter {name}."
+                )))
+            }
         }
         Ok(())
     }
@@ -141,6 +187,24 @@ impl Settings {
         if let Some(key) = &self.kms_key {
             shown.insert("KmsMasterKeyId", key.clone());
             shown.insert("KmsDataKeyReusePeriodSeconds", self.kms_reuse.to_string());
+        }
+        if let Some(fifo) = &self.fifo {
+            let choice = |by_group, yes: &str, no: &str| if by_group { yes } else { no }.to_owned();
+            shown.extend([
+                ("FifoQueue", "true".to_owned()),
+                (
+                    "ContentBasedDeduplication",
+                    fifo.content_based_deduplication.to_string(),
+                ),
+                (
+                    "DeduplicationScope",
+                    choice(fifo.deduplication_by_group, "messageGroup", "queue"),
+                ),
+                (
+                    "FifoThroughputLimit",
+                    choice(fifo.throughput_by_group, "perMessageGroupId", "perQueue"),
+                ),
+            ]);
         }
         if let Some(policy) = &self.policy {
             shown.insert("Policy", policy.clone());

@@ -1,8 +1,10 @@
 //! The operations on messages: send, receive, delete, change the visibility; each alone and in batches.
 
+use super::deduplication;
 use super::message::{self, Attributes, Message};
-use super::queue::{Delivery, Poll, Receive, Received, Refusal, MOST_IN_FLIGHT};
-use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, Entry, Sqs};
+use super::messages::{Delivery, Poll, Receive, Received, Refusal};
+use super::queue::MOST_IN_FLIGHT;
+use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, Entry, First, Sqs};
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
@@ -47,6 +49,8 @@ pub struct Sent {
         skip_serializing_if = "Option::is_none"
     )]
     md5_of_system_attributes: Option<String>,
+    #[serde(rename = "SequenceNumber", skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +103,7 @@ pub struct ReceiveMessage {
     max_number_of_messages: Option<i64>,
     visibility_timeout: Option<i64>,
     wait_time_seconds: Option<i64>,
+    receive_request_attempt_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +155,7 @@ impl Sqs {
         let size = input.size();
         let now = self.0.clock.now();
         let mut state = self.lock();
-        state.entry(name, now)?;
+        self.check_quota(state.entry(name, now)?, now, "SendMessage", 1)?;
         state.make_room(size)?;
         state.entry(name, now)?.take_in(now, input, size)
     }
@@ -161,7 +166,8 @@ impl Sqs {
         let total: usize = sizes.iter().sum();
         let now = self.0.clock.now();
         let mut state = self.lock();
-        state.entry(name, now)?;
+        let messages = input.entries.len();
+        self.check_quota(state.entry(name, now)?, now, "SendMessage", messages)?;
         check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
         if total > message::LARGEST {
             return Err(sqs_error(
@@ -195,18 +201,19 @@ impl Sqs {
         let started = self.0.clock.now();
         let (receive, wait, arrivals) = self.with_queue(&input.queue_url, |entry, _| {
             let (receive, wait) = input.checked(entry)?;
+            self.check_quota(entry, started, "ReceiveMessage", receive.most)?;
             Ok((receive, wait, entry.arrivals.clone()))
         })?;
         let deadline = started + wait;
         loop {
             let mut arrival = std::pin::pin!(arrivals.notified());
             arrival.as_mut().enable();
-            let (received, next_due) = self.receive_now(name, &receive)?;
+            let (deliveries, next_due) = self.receive_now(name, &receive, &input)?;
             let now = self.0.clock.now();
-            if !received.deliveries.is_empty() || now >= deadline {
+            if !deliveries.is_empty() || now >= deadline {
                 let show = |delivery| input.show(delivery);
                 return Ok(Messages {
-                    messages: received.deliveries.into_iter().map(show).collect(),
+                    messages: deliveries.into_iter().map(show).collect(),
                 });
             }
             let wake = next_due.unwrap_or(deadline).min(deadline);
@@ -217,12 +224,13 @@ impl Sqs {
         }
     }
 
-    /// One look at the queue. What was received too often goes to the dead-letter queue.
+    /// One look at the queue, and when it is worth another. What was received too often goes to the dead-letter queue.
     fn receive_now(
         &self,
         name: &str,
         receive: &Receive,
-    ) -> Result<(Received, Option<Millis>), ApiError> {
+        input: &ReceiveMessage,
+    ) -> Result<(Vec<Delivery>, Option<Millis>), ApiError> {
         let now = self.0.clock.now();
         let mut state = self.lock();
         let redrive = state.entry(name, now)?.settings.redrive.clone();
@@ -232,40 +240,40 @@ impl Sqs {
             ..*receive
         };
         let entry = state.entry(name, now)?;
-        let faults = &self.0.faults;
-        let received = entry
-            .queue
-            .receive(now, &receive, || {
-                faults.strikes(Kind::DuplicateDelivery, name)
-            })
-            .map_err(|_| {
-                ApiError::sender(
-                    "OverLimit",
-                    format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
-                )
-            })?;
+        if let Some(again) = entry.repeat(now, input, receive.visibility_timeout) {
+            return Ok((again, None));
+        }
+        let mut repeated = || self.0.faults.strikes(Kind::DuplicateDelivery, name);
+        let received = entry.queue.receive(now, &receive, &mut repeated).map_err(|_| {
+            ApiError::sender(
+                "OverLimit",
+                format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
+            )
+        })?;
+        let Received { deliveries, dead } = received;
+        entry.remember(now, input, &deliveries);
         let next_due = entry.queue.next_due();
-        if let Some(dead) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
-            for message in &received.dead {
-                let message = Message {
-                    dead_letter_source: Some(arn_of(name)),
-                    ..Message::clone(message)
-                };
-                dead.send(now, Arc::new(message), 0);
+        if let Some(target) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
+            for message in dead {
+                target.bury(now, &message, arn_of(name));
             }
         }
-        Ok((received, next_due))
+        Ok((deliveries, next_due))
     }
 
     pub(super) fn delete_message(&self, input: Handle) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, _| entry.delete(&input))
+        self.with_queue(&input.queue_url, |entry, now| {
+            self.check_quota(entry, now, "DeleteMessage", 1)?;
+            entry.delete(&input)
+        })
     }
 
     pub(super) fn delete_message_batch(
         &self,
         input: Batch<Handle>,
     ) -> Result<Outcome<Succeeded>, ApiError> {
-        self.with_queue(&input.queue_url, |queue, _| {
+        self.with_queue(&input.queue_url, |queue, now| {
+            self.check_quota(queue, now, "DeleteMessage", input.entries.len())?;
             check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
             let results = input.entries.into_iter().map(|entry| {
                 let deleted = queue.delete(&entry);
@@ -301,14 +309,9 @@ impl Entry {
         message::check_body(&send.message_body)?;
         message::check_attributes(&send.message_attributes)?;
         message::check_system_attributes(&send.message_system_attributes)?;
-        if send.message_deduplication_id.is_some() {
-            return Err(invalid_parameter(
-                "The request includes a parameter that is not valid for this queue type: MessageDeduplicationId.".to_owned(),
-            ));
-        }
         // Differs from AWS: fair-queues: the group is kept and shown, and changes no order of delivery.
         if let Some(group) = &send.message_group_id {
-            check_group(group)?;
+            check_token("MessageGroupId", group)?;
         }
         let largest = self.settings.maximum_message_size as usize;
         if size > largest {
@@ -323,38 +326,141 @@ impl Entry {
             (0, 900),
             "DelaySeconds must be >= 0 and <= 900.",
         )?;
-        let message = Message {
-            id: self.queue.new_message_id(),
+        let deduplication_id = self.deduplication_id(&send)?;
+        let mut sent = Sent {
+            id: String::new(),
+            message_id: String::new(),
             md5_of_body: message::md5_of_body(&send.message_body),
+            md5_of_attributes: message::md5_of_attributes(send.message_attributes.iter()),
+            md5_of_system_attributes: message::md5_of_attributes(
+                send.message_system_attributes.iter(),
+            ),
+            sequence_number: None,
+        };
+        let key = deduplication_id.clone().map(|id| {
+            let fifo = self.settings.fifo.as_ref();
+            let by_group = fifo.is_some_and(|fifo| fifo.deduplication_by_group);
+            (send.message_group_id.clone().filter(|_| by_group), id)
+        });
+        if let (Some(memories), Some(key)) = (&mut self.fifo, &key) {
+            if let Some(first) = memories.sends.recall(now, key) {
+                sent.message_id.clone_from(&first.message_id);
+                sent.sequence_number.clone_from(&first.sequence_number);
+                return Ok(sent);
+            }
+        }
+        sent.message_id = self.queue.new_message_id();
+        let message = Message {
+            id: sent.message_id.clone(),
+            md5_of_body: sent.md5_of_body.clone(),
             body: send.message_body,
             attributes: send.message_attributes,
             system_attributes: send.message_system_attributes,
             group_id: send.message_group_id,
+            deduplication_id,
+            sequence_number: None,
             size,
             sent_at: now,
             receives: 0,
             first_received_at: None,
             dead_letter_source: None,
         };
-        let sent = Sent {
-            id: String::new(),
-            message_id: message.id.clone(),
-            md5_of_body: message.md5_of_body.clone(),
-            md5_of_attributes: message::md5_of_attributes(message.attributes.iter()),
-            md5_of_system_attributes: message::md5_of_attributes(message.system_attributes.iter()),
-        };
-        self.send(now, Arc::new(message), Millis::from(delay) * 1000);
+        sent.sequence_number = self.put(now, Arc::new(message), Millis::from(delay) * 1000);
+        if let (Some(memories), Some(key)) = (&mut self.fifo, key) {
+            let first = First {
+                message_id: sent.message_id.clone(),
+                sequence_number: sent.sequence_number.clone(),
+            };
+            memories.sends.remember(now, key, first);
+        }
         Ok(sent)
+    }
+
+    /// What a FIFO queue knows this send by; a standard queue takes no such thing.
+    fn deduplication_id(&self, send: &Send) -> Result<Option<String>, ApiError> {
+        let wrong_type = |parameter: &str, value: &str| {
+            invalid_parameter(format!(
+                "Value {value} for parameter {parameter} is invalid. Reason: The request include parameter that is \
+                 not valid for this queue type."
+            ))
+        };
+        let given = send.message_deduplication_id.as_ref();
+        let Some(fifo) = &self.settings.fifo else {
+            return given.map_or(Ok(None), |id| Err(wrong_type("MessageDeduplicationId", id)));
+        };
+        if send.message_group_id.is_none() {
+            return Err(missing("MessageGroupId"));
+        }
+        if let Some(delay) = send.delay_seconds.filter(|delay| *delay != 0) {
+            return Err(wrong_type("DelaySeconds", &delay.to_string()));
+        }
+        match given {
+            Some(id) => {
+                check_token("MessageDeduplicationId", id)?;
+                Ok(Some(id.clone()))
+            }
+            None if fifo.content_based_deduplication => {
+                Ok(Some(deduplication::of_content(&send.message_body)))
+            }
+            None => Err(invalid_parameter(
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Takes in what a source queue gave up.
+    fn bury(&mut self, now: Millis, message: &Message, source_arn: String) {
+        let message = Message {
+            dead_letter_source: Some(source_arn),
+            sent_at: match self.fifo {
+                Some(_) => now,
+                None => message.sent_at,
+            },
+            ..message.clone()
+        };
+        self.put(now, Arc::new(message), 0);
+    }
+
+    /// The deliveries of an earlier receive with the same attempt id, if nothing has happened to them.
+    fn repeat(
+        &mut self,
+        now: Millis,
+        input: &ReceiveMessage,
+        timeout: Millis,
+    ) -> Option<Vec<Delivery>> {
+        let attempt = input.receive_request_attempt_id.as_ref()?;
+        let handles = self.fifo.as_mut()?.receives.recall(now, attempt)?;
+        self.queue.repeat(now, handles, timeout)
+    }
+
+    fn remember(&mut self, now: Millis, input: &ReceiveMessage, deliveries: &[Delivery]) {
+        let attempt = input.receive_request_attempt_id.as_ref();
+        if let (Some(memories), Some(attempt), false) =
+            (&mut self.fifo, attempt, deliveries.is_empty())
+        {
+            if memories.receives.recall(now, attempt).is_none() {
+                let handles = deliveries
+                    .iter()
+                    .map(|delivery| delivery.receipt_handle.clone());
+                memories
+                    .receives
+                    .remember(now, attempt.clone(), handles.collect());
+            }
+        }
     }
 
     fn delete(&mut self, input: &Handle) -> Result<(), ApiError> {
         if input.receipt_handle.is_empty() {
             return Err(missing("ReceiptHandle"));
         }
-        match self.queue.delete(&input.receipt_handle) {
-            true => Ok(()),
-            false => Err(invalid_handle(&input.receipt_handle)),
-        }
+        let handle = &input.receipt_handle;
+        self.queue.delete(handle).map_err(|refusal| match refusal {
+            Refusal::NotInFlight => invalid_parameter(format!(
+                "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            )),
+            _ => invalid_handle(handle),
+        })
     }
 
     fn change_visibility(&mut self, now: Millis, input: &Handle) -> Result<(), ApiError> {
@@ -499,6 +605,8 @@ impl Message {
             "ApproximateReceiveCount" => Some(self.receives.to_string()),
             "ApproximateFirstReceiveTimestamp" => self.first_received_at.map(|at| at.to_string()),
             "MessageGroupId" => self.group_id.clone(),
+            "MessageDeduplicationId" => self.deduplication_id.clone(),
+            "SequenceNumber" => self.sequence_number.clone(),
             "AWSTraceHeader" => self.system_attributes.get(name)?.string_value.clone(),
             "DeadLetterQueueSourceArn" => self.dead_letter_source.clone(),
             _ => None,
@@ -524,12 +632,12 @@ fn invalid_handle(handle: &str) -> ApiError {
     )
 }
 
-/// A group id has 1 to 128 alphanumeric or punctuation characters.
-fn check_group(group: &str) -> Result<(), ApiError> {
-    let characters = group.bytes().all(|b| b.is_ascii_graphic());
-    if group.is_empty() || group.len() > 128 || !characters {
+/// A group id and a deduplication id have 1 to 128 alphanumeric or punctuation characters.
+fn check_token(parameter: &str, token: &str) -> Result<(), ApiError> {
+    let characters = token.bytes().all(|b| b.is_ascii_graphic());
+    if token.is_empty() || token.len() > 128 || !characters {
         return Err(invalid_parameter(format!(
-            "Value {group} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric \
+            "Value {token} for parameter {parameter} is invalid. Reason: {parameter} can only include alphanumeric \
              and punctuation characters. 1 to 128 in length."
         )));
     }

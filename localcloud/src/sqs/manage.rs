@@ -1,10 +1,12 @@
 //! The operations on queues: create, find, describe, change, delete.
 
 use super::attributes::{check_names, Settings};
+use super::fifo::Fifo;
+use super::messages::Messages;
 use super::queue::Queue;
 use super::{
     arn_of, in_range, invalid_parameter, missing, name_in, no_such_queue, sqs_error, url_of, Entry,
-    Sqs, State, MOST_QUEUES,
+    Memories, Sqs, State, MOST_QUEUES,
 };
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
@@ -134,12 +136,15 @@ pub struct Permission {
 }
 
 impl Sqs {
-    pub(super) fn create_queue(&self, input: CreateQueue, base: &str) -> Result<QueueUrl, ApiError> {
+    pub(super) fn create_queue(
+        &self,
+        input: CreateQueue,
+        base: &str,
+    ) -> Result<QueueUrl, ApiError> {
         let name = input.queue_name;
         check_queue_name(&name)?;
-        if name.ends_with(".fifo") || input.attributes.get("FifoQueue").is_some_and(|v| v == "true") {
-            return Err(ApiError::not_in_this_lab("sqs", "CreateQueue of a FIFO queue"));
-        }
+        let mut attributes = input.attributes;
+        let fifo = is_fifo(&name, attributes.remove("FifoQueue"))?;
         check_tags(&input.tags)?;
         let now = self.0.clock.now();
         let mut state = self.lock();
@@ -147,7 +152,7 @@ impl Sqs {
             queue_url: url_of(base, &name),
         };
         if let Some(entry) = state.queues.get(&name) {
-            return match entry.settings.differs_in(&input.attributes)? {
+            return match entry.settings.differs_in(&attributes)? {
                 None => Ok(created),
                 Some(attribute) => Err(ApiError::sender(
                     "QueueAlreadyExists",
@@ -169,18 +174,25 @@ impl Sqs {
         if state.queues.len() == MOST_QUEUES {
             return Err(ApiError::sender(
                 "OverLimit",
-                format!("The local cloud keeps {MOST_QUEUES} queues at the most: delete some first."),
+                format!(
+                    "The local cloud keeps {MOST_QUEUES} queues at the most: delete some first."
+                ),
             ));
         }
-        let mut settings = Settings::default();
-        settings.set(&input.attributes)?;
+        let mut settings = Settings::new(fifo);
+        settings.set(&attributes)?;
         state.check_redrive(&settings, &arn_of(&name), now)?;
         // Not of its name: experiments take random ones, and the same seed is to repeat them.
         let seed = state.random.next_u64();
+        let queue: Box<dyn Messages> = match fifo {
+            true => Box::new(Fifo::new(seed)),
+            false => Box::new(Queue::new(seed)),
+        };
         let entry = Entry {
             name: name.clone(),
             settings,
-            queue: Queue::new(seed),
+            queue,
+            fifo: fifo.then(Memories::default),
             tags: input.tags,
             created_at: now,
             modified_at: now,
@@ -201,7 +213,11 @@ impl Sqs {
         Ok(())
     }
 
-    pub(super) fn get_queue_url(&self, input: GetQueueUrl, base: &str) -> Result<QueueUrl, ApiError> {
+    pub(super) fn get_queue_url(
+        &self,
+        input: GetQueueUrl,
+        base: &str,
+    ) -> Result<QueueUrl, ApiError> {
         let name = input.queue_name;
         if name.is_empty() {
             return Err(missing("QueueName"));
@@ -347,13 +363,19 @@ impl Sqs {
         self.with_queue(&input.queue_url, |entry, now| {
             let mut policy = entry.policy();
             let statements = statements(&mut policy);
-            if statements.iter().any(|statement| statement["Sid"] == input.label.as_str()) {
+            if statements
+                .iter()
+                .any(|statement| statement["Sid"] == input.label.as_str())
+            {
                 return Err(invalid_parameter(format!(
                     "Value {} for parameter Label is invalid. Reason: Already exists.",
                     input.label
                 )));
             }
-            let principals = input.accounts.iter().map(|id| format!("arn:aws:iam::{id}:root"));
+            let principals = input
+                .accounts
+                .iter()
+                .map(|id| format!("arn:aws:iam::{id}:root"));
             let actions = input.actions.iter().map(|action| format!("SQS:{action}"));
             statements.push(json!({
                 "Sid": input.label,
@@ -390,7 +412,12 @@ impl Sqs {
 
 impl State {
     /// Whether the queue `arn` may have this redrive policy.
-    fn check_redrive(&mut self, settings: &Settings, arn: &str, now: Millis) -> Result<(), ApiError> {
+    fn check_redrive(
+        &mut self,
+        settings: &Settings,
+        arn: &str,
+        now: Millis,
+    ) -> Result<(), ApiError> {
         let Some(policy) = &settings.redrive else {
             return Ok(());
         };
@@ -402,6 +429,11 @@ impl State {
         let target = self
             .by_arn(&policy.target_arn, now)
             .ok_or_else(|| wrong("Dead letter target does not exist."))?;
+        if target.fifo.is_some() != settings.fifo.is_some() {
+            return Err(wrong(
+                "Dead-letter queue must be same type of queue as the source.",
+            ));
+        }
         let allow = target.settings.redrive_allow.as_ref();
         if allow.is_some_and(|allow| !allow.allows(arn)) {
             return Err(wrong(
@@ -434,7 +466,10 @@ impl Entry {
                 counts.delayed.to_string(),
             ),
             ("CreatedTimestamp", (self.created_at / 1000).to_string()),
-            ("LastModifiedTimestamp", (self.modified_at / 1000).to_string()),
+            (
+                "LastModifiedTimestamp",
+                (self.modified_at / 1000).to_string(),
+            ),
         ]);
         attributes
     }
@@ -477,10 +512,30 @@ fn check_queue_name(name: &str) -> Result<(), ApiError> {
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     if stem.is_empty() || name.len() > 80 || !characters {
         return Err(invalid_parameter(
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length".to_owned(),
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+                .to_owned(),
         ));
     }
     Ok(())
+}
+
+/// Whether the queue is to be a FIFO queue: its name and its attribute must say the same.
+fn is_fifo(name: &str, attribute: Option<String>) -> Result<bool, ApiError> {
+    match (attribute.as_deref(), name.ends_with(".fifo")) {
+        (Some("true"), true) => Ok(true),
+        (None, false) => Ok(false),
+        (Some("true"), false) => Err(invalid_parameter(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end \
+             with .fifo suffix and be 1 to 80 in length."
+                .to_owned(),
+        )),
+        (None, true) => Err(invalid_parameter(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length. A name that ends \
+             with .fifo goes with the attribute FifoQueue set to true."
+                .to_owned(),
+        )),
+        (Some(_), _) => Err(ApiError::sender("InvalidAttributeName", "Unknown Attribute FifoQueue.")),
+    }
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
@@ -526,6 +581,9 @@ fn page<'a>(
     let mut rest = names.filter(|name| **name > after).peekable();
     let page: Vec<_> = rest.by_ref().take(most as usize).collect();
     let more = rest.peek().is_some() && max_results.is_some();
-    let next = page.last().filter(|_| more).map(|name| STANDARD.encode(name));
+    let next = page
+        .last()
+        .filter(|_| more)
+        .map(|name| STANDARD.encode(name));
     Ok((page, next))
 }

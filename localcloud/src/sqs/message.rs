@@ -22,8 +22,11 @@ pub struct Message {
     pub attributes: Attributes,
     /// `AWSTraceHeader` is the only one there is.
     pub system_attributes: Attributes,
-    /// On a standard queue it names a tenant (fair queues) and orders nothing.
+    /// On a FIFO queue, the line it stands in. On a standard queue it names a tenant (fair queues) and orders nothing.
     pub group_id: Option<String>,
+    pub deduplication_id: Option<String>,
+    /// A FIFO queue numbers its messages as they come, ever higher.
+    pub sequence_number: Option<String>,
     /// Bytes of the body and the attributes' names, types and values.
     pub size: usize,
     pub sent_at: Millis,

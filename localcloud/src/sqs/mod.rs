@@ -1,23 +1,29 @@
-//! SQS over AWS JSON 1.0. `queue` is what happens to messages; here and in `manage`, `deliver` and `moves` are
-//! the operations around it.
+//! SQS over AWS JSON 1.0. `queue` and `fifo` are what happens to messages; here and in `manage`, `deliver` and
+//! `moves` are the operations around them.
 //!
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>.
 
 mod attributes;
+mod deduplication;
 mod deliver;
+pub mod fifo;
 mod manage;
 pub mod message;
+pub mod messages;
 mod moves;
 pub mod queue;
+mod quota;
 mod receipt;
 mod redrive;
 
 use crate::clock::{Clock, Millis};
-use crate::faults::Faults;
+use crate::faults::{Faults, Kind};
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
-use queue::Queue;
+use deduplication::Memory;
+use messages::Messages;
+use quota::Quota;
 use rand::rngs::SmallRng;
 use redrive::MoveTask;
 use serde::de::DeserializeOwned;
@@ -84,13 +90,29 @@ struct State {
 struct Entry {
     name: String,
     settings: Settings,
-    queue: Queue,
+    queue: Box<dyn Messages>,
+    /// What a FIFO queue remembers for five minutes; none for a standard queue.
+    fifo: Option<Memories>,
     tags: BTreeMap<String, String>,
     created_at: Millis,
     modified_at: Millis,
     purged_at: Option<Millis>,
     /// Wakes the long polls: once for each message that becomes visible.
     arrivals: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Memories {
+    /// What the first send with a deduplication id was answered, by the id and, if that is its scope, the group.
+    sends: Memory<(Option<String>, String), First>,
+    /// The receipt handles of a receive, by its `ReceiveRequestAttemptId`.
+    receives: Memory<String, Vec<String>>,
+    quotas: BTreeMap<&'static str, Quota>,
+}
+
+struct First {
+    message_id: String,
+    sequence_number: Option<String>,
 }
 
 impl Sqs {
@@ -179,6 +201,31 @@ impl Sqs {
         work(self.lock().entry(name_in(url)?, now)?, now)
     }
 
+    // Differs from AWS: fifo-quota: a FIFO queue keeps to its quota only while that fault is asked for.
+    fn check_quota(
+        &self,
+        entry: &mut Entry,
+        now: Millis,
+        action: &'static str,
+        messages: usize,
+    ) -> Result<(), ApiError> {
+        let faults = &self.0.faults;
+        let Some(memories) = entry.fifo.as_mut() else {
+            return Ok(());
+        };
+        if faults.waits(Kind::FifoQuota, &entry.name)
+            && !memories
+                .quotas
+                .entry(action)
+                .or_default()
+                .allows(now, messages)
+            && faults.strikes(Kind::FifoQuota, &entry.name)
+        {
+            return Err(ApiError::sender("RequestThrottled", "Rate exceeded."));
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,9 +279,15 @@ impl Entry {
         }
     }
 
-    fn send(&mut self, now: Millis, message: Arc<message::Message>, delay: Millis) {
-        self.queue.send(now, message, delay);
+    fn put(
+        &mut self,
+        now: Millis,
+        message: Arc<message::Message>,
+        delay: Millis,
+    ) -> Option<String> {
+        let sequence_number = self.queue.put(now, message, delay);
         self.arrivals.notify_one();
+        sequence_number
     }
 }
 

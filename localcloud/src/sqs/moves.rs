@@ -88,7 +88,13 @@ impl Sqs {
             .max_number_of_messages_per_second
             .map(|rate| {
                 let reason = "Must be between 1 and 500, if provided.";
-                in_range("MaxNumberOfMessagesPerSecond", Some(rate), 0, (1, 500), reason)
+                in_range(
+                    "MaxNumberOfMessagesPerSecond",
+                    Some(rate),
+                    0,
+                    (1, 500),
+                    reason,
+                )
             })
             .transpose()?;
         let now = self.0.clock.now();
@@ -97,7 +103,11 @@ impl Sqs {
             Some(entry) => entry.queue.counts().visible as u64,
             None => return Err(no_such_resource("The source queue")),
         };
-        if !state.queues.values().any(|entry| entry.gives_up_to(&source)) {
+        if !state
+            .queues
+            .values()
+            .any(|entry| entry.gives_up_to(&source))
+        {
             return Err(invalid_parameter(
                 "Source queue must be configured as a Dead Letter Queue.".to_owned(),
             ));
@@ -187,7 +197,10 @@ impl Sqs {
         let reason = "Must be between 1 and 10, if provided.";
         let most = in_range("MaxResults", input.max_results, 1, (1, 10), reason)?;
         let mut state = self.lock();
-        if state.by_arn(&input.source_arn, self.0.clock.now()).is_none() {
+        if state
+            .by_arn(&input.source_arn, self.0.clock.now())
+            .is_none()
+        {
             return Err(no_such_resource("The source queue"));
         }
         let newest_first = state.tasks.iter().rev();
@@ -225,7 +238,7 @@ impl State {
             let Some(entry) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
                 if let Some(source) = self.by_arn(&task.source_arn, now) {
                     for message in std::iter::once(message).chain(taken) {
-                        source.send(now, message, 0);
+                        source.put(now, message, 0);
                     }
                 }
                 return self.end(at, Some("CouldNotDetermineMessageSource"));
@@ -239,7 +252,7 @@ impl State {
                 dead_letter_source: None,
                 ..Message::clone(&message)
             };
-            entry.send(now, Arc::new(message), 0);
+            entry.put(now, Arc::new(message), 0);
             self.tasks[at].moved += 1;
         }
         Some(task.rate)

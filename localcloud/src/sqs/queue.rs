@@ -7,6 +7,7 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>.
 
 use super::message::Message;
+use super::messages::{Counts, Delivery, Messages, OverLimit, Poll, Receive, Received, Refusal};
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
 use crate::ids;
@@ -66,64 +67,6 @@ enum State {
 }
 // ANCHOR_END: states
 
-/// Which hosts a receive asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
-    /// Some of them: an empty answer does not mean an empty queue.
-    Short,
-    /// All of them.
-    Long,
-}
-
-/// One receive.
-pub struct Receive {
-    pub poll: Poll,
-    /// 1 to 10 messages.
-    pub most: usize,
-    /// Milliseconds.
-    pub visibility_timeout: Millis,
-    /// The queue's `maxReceiveCount`, if it has a dead-letter queue.
-    pub max_receive_count: Option<u32>,
-}
-
-/// A message in a receiver's hands.
-pub struct Delivery {
-    pub message: Arc<Message>,
-    pub receipt_handle: String,
-}
-
-/// What a receive brings.
-#[derive(Default)]
-pub struct Received {
-    pub deliveries: Vec<Delivery>,
-    /// Messages that were received too often, taken out of the queue: they belong to its dead-letter queue.
-    pub dead: Vec<Arc<Message>>,
-}
-
-/// Too many messages are in flight.
-#[derive(Debug, PartialEq, Eq)]
-pub struct OverLimit;
-
-/// Why a visibility timeout can't be changed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No handle that this queue ever gave.
-    InvalidHandle,
-    /// The message is deleted, or the handle is an old one.
-    Gone,
-    NotInFlight,
-    /// The message would be in flight for more than twelve hours.
-    TooLong,
-}
-
-/// How many messages are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub visible: usize,
-    pub in_flight: usize,
-    pub delayed: usize,
-}
-
 impl Queue {
     /// An empty queue. `seed` decides all its random choices.
     pub fn new(seed: u64) -> Self {
@@ -140,76 +83,6 @@ impl Queue {
             random,
         }
     }
-
-    /// An id for a message that is about to be sent.
-    pub fn new_message_id(&mut self) -> String {
-        ids::uuid(&mut self.random)
-    }
-
-    /// Takes a message in; it is visible after `delay` milliseconds.
-    pub fn send(&mut self, now: Millis, message: Arc<Message>, delay: Millis) {
-        let sequence = self.next;
-        self.next += 1;
-        let host = self.random.random_range(0..HOSTS);
-        self.bytes += message.size;
-        self.by_age.insert((message.sent_at, sequence));
-        self.messages.insert(
-            sequence,
-            Stored {
-                message,
-                host,
-                state: State::Visible,
-                delivery: 0,
-                received_at: 0,
-            },
-        );
-        if delay > 0 {
-            self.hide(sequence, State::Delayed { until: now + delay });
-        } else {
-            self.hosts[host].insert(sequence);
-        }
-    }
-
-    // ANCHOR: receive
-    /// Hands out up to `most` messages and hides each for its visibility timeout. `repeated` is asked for each
-    /// of them whether another host still has its copy: then it stays visible, too.
-    ///
-    /// # Errors
-    ///
-    /// [`OverLimit`] when [`MOST_IN_FLIGHT`] messages are in flight.
-    pub fn receive(
-        &mut self,
-        now: Millis,
-        receive: &Receive,
-        mut repeated: impl FnMut() -> bool,
-    ) -> Result<Received, OverLimit> {
-        if self.in_flight >= MOST_IN_FLIGHT {
-            return Err(OverLimit);
-        }
-        let mut asked = self.ask_hosts(receive.poll);
-        let mut received = Received::default();
-        let mut repeats = Vec::new();
-        while received.deliveries.len() < receive.most {
-            let Some(sequence) = self.take_visible(&mut asked) else {
-                break;
-            };
-            let receives = self.messages[&sequence].message.receives;
-            if receive.max_receive_count.is_some_and(|max| receives >= max) {
-                received.dead.extend(self.remove(sequence));
-                continue;
-            }
-            let delivery = self.deliver(now, sequence, receive.visibility_timeout);
-            if repeated() {
-                repeats.push(delivery.message.clone());
-            }
-            received.deliveries.push(delivery);
-        }
-        for message in repeats {
-            self.send(now, message, 0);
-        }
-        Ok(received)
-    }
-    // ANCHOR_END: receive
 
     // ANCHOR: hosts
     /// The hosts of one poll, in the order in which they happen to answer.
@@ -253,116 +126,6 @@ impl Queue {
         }
     }
     // ANCHOR_END: deliver
-
-    // ANCHOR: delete
-    /// Deletes the message whose latest receipt handle this is. An old handle, or one of a message deleted
-    /// before, is no error and deletes nothing. False for what never was a handle of this queue.
-    pub fn delete(&mut self, receipt_handle: &str) -> bool {
-        let Some(receipt) = self.receipts.read(receipt_handle) else {
-            return false;
-        };
-        if self.is_latest(receipt) {
-            self.remove(receipt.sequence);
-        }
-        true
-    }
-    // ANCHOR_END: delete
-
-    // ANCHOR: change
-    /// Lets the visibility timeout end `timeout` milliseconds from now; 0 hands the message back at once.
-    pub fn change_visibility(
-        &mut self,
-        now: Millis,
-        receipt_handle: &str,
-        timeout: Millis,
-    ) -> Result<(), Refusal> {
-        let receipt = self
-            .receipts
-            .read(receipt_handle)
-            .ok_or(Refusal::InvalidHandle)?;
-        if !self.is_latest(receipt) {
-            return Err(Refusal::Gone);
-        }
-        let stored = self.stored(receipt.sequence);
-        if !matches!(stored.state, State::InFlight { .. }) {
-            return Err(Refusal::NotInFlight);
-        }
-        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
-            return Err(Refusal::TooLong);
-        }
-        if timeout > 0 {
-            let (state, until) = (stored.state, now + timeout);
-            self.unhide(receipt.sequence, state);
-            self.hide(receipt.sequence, State::InFlight { until });
-        } else {
-            self.show(receipt.sequence);
-        }
-        Ok(())
-    }
-    // ANCHOR_END: change
-
-    // ANCHOR: pass
-    /// Lets time do its work: what was hidden until `now` is visible again, what is older than `retention` is gone.
-    /// Returns how many messages became visible.
-    pub fn pass(&mut self, now: Millis, retention: Millis) -> usize {
-        let mut shown = 0;
-        while let Some(&(until, sequence)) = self.hidden.first() {
-            if until > now {
-                break;
-            }
-            self.show(sequence);
-            shown += 1;
-        }
-        while let Some(&(sent_at, sequence)) = self.by_age.first() {
-            if sent_at + retention > now {
-                break;
-            }
-            self.remove(sequence);
-        }
-        shown
-    }
-    // ANCHOR_END: pass
-
-    /// When the next hidden message becomes visible.
-    pub fn next_due(&self) -> Option<Millis> {
-        self.hidden.first().map(|(until, _)| *until)
-    }
-
-    /// Deletes all messages.
-    pub fn purge(&mut self) {
-        self.messages.clear();
-        self.hosts = Default::default();
-        self.hidden.clear();
-        self.by_age.clear();
-        self.in_flight = 0;
-        self.bytes = 0;
-    }
-
-    /// Takes up to `most` visible messages out, for a message move task.
-    pub fn take(&mut self, most: usize) -> Vec<Arc<Message>> {
-        let mut asked = self.ask_hosts(Poll::Long);
-        let mut taken = Vec::new();
-        while taken.len() < most {
-            let Some(sequence) = self.take_visible(&mut asked) else {
-                break;
-            };
-            taken.extend(self.remove(sequence));
-        }
-        taken
-    }
-
-    pub fn counts(&self) -> Counts {
-        Counts {
-            visible: self.messages.len() - self.hidden.len(),
-            in_flight: self.in_flight,
-            delayed: self.hidden.len() - self.in_flight,
-        }
-    }
-
-    /// The size of all messages.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
 
     fn is_latest(&self, receipt: Receipt) -> bool {
         self.messages
@@ -410,5 +173,173 @@ impl Queue {
         self.by_age.remove(&(stored.message.sent_at, sequence));
         self.bytes -= stored.message.size;
         Some(stored.message)
+    }
+}
+
+impl Messages for Queue {
+    fn new_message_id(&mut self) -> String {
+        ids::uuid(&mut self.random)
+    }
+
+    fn put(&mut self, now: Millis, message: Arc<Message>, delay: Millis) -> Option<String> {
+        let sequence = self.next;
+        self.next += 1;
+        let host = self.random.random_range(0..HOSTS);
+        self.bytes += message.size;
+        self.by_age.insert((message.sent_at, sequence));
+        self.messages.insert(
+            sequence,
+            Stored {
+                message,
+                host,
+                state: State::Visible,
+                delivery: 0,
+                received_at: 0,
+            },
+        );
+        if delay > 0 {
+            self.hide(sequence, State::Delayed { until: now + delay });
+        } else {
+            self.hosts[host].insert(sequence);
+        }
+        None
+    }
+
+    // ANCHOR: receive
+    fn receive(
+        &mut self,
+        now: Millis,
+        receive: &Receive,
+        repeated: &mut dyn FnMut() -> bool,
+    ) -> Result<Received, OverLimit> {
+        if self.in_flight >= MOST_IN_FLIGHT {
+            return Err(OverLimit);
+        }
+        let mut asked = self.ask_hosts(receive.poll);
+        let mut received = Received::default();
+        let mut repeats = Vec::new();
+        while received.deliveries.len() < receive.most {
+            let Some(sequence) = self.take_visible(&mut asked) else {
+                break;
+            };
+            let receives = self.messages[&sequence].message.receives;
+            if receive.max_receive_count.is_some_and(|max| receives >= max) {
+                received.dead.extend(self.remove(sequence));
+                continue;
+            }
+            let delivery = self.deliver(now, sequence, receive.visibility_timeout);
+            if repeated() {
+                repeats.push(delivery.message.clone());
+            }
+            received.deliveries.push(delivery);
+        }
+        for message in repeats {
+            self.put(now, message, 0);
+        }
+        Ok(received)
+    }
+    // ANCHOR_END: receive
+
+    // ANCHOR: delete
+    /// An old handle, or one of a message deleted before, is no error and deletes nothing.
+    fn delete(&mut self, receipt_handle: &str) -> Result<(), Refusal> {
+        let receipt = self
+            .receipts
+            .read(receipt_handle)
+            .ok_or(Refusal::InvalidHandle)?;
+        if self.is_latest(receipt) {
+            self.remove(receipt.sequence);
+        }
+        Ok(())
+    }
+    // ANCHOR_END: delete
+
+    // ANCHOR: change
+    fn change_visibility(
+        &mut self,
+        now: Millis,
+        receipt_handle: &str,
+        timeout: Millis,
+    ) -> Result<(), Refusal> {
+        let receipt = self
+            .receipts
+            .read(receipt_handle)
+            .ok_or(Refusal::InvalidHandle)?;
+        if !self.is_latest(receipt) {
+            return Err(Refusal::Gone);
+        }
+        let stored = self.stored(receipt.sequence);
+        if !matches!(stored.state, State::InFlight { .. }) {
+            return Err(Refusal::NotInFlight);
+        }
+        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
+            return Err(Refusal::TooLong);
+        }
+        if timeout > 0 {
+            let (state, until) = (stored.state, now + timeout);
+            self.unhide(receipt.sequence, state);
+            self.hide(receipt.sequence, State::InFlight { until });
+        } else {
+            self.show(receipt.sequence);
+        }
+        Ok(())
+    }
+    // ANCHOR_END: change
+
+    // ANCHOR: pass
+    fn pass(&mut self, now: Millis, retention: Millis) -> usize {
+        let mut shown = 0;
+        while let Some(&(until, sequence)) = self.hidden.first() {
+            if until > now {
+                break;
+            }
+            self.show(sequence);
+            shown += 1;
+        }
+        while let Some(&(sent_at, sequence)) = self.by_age.first() {
+            if sent_at + retention > now {
+                break;
+            }
+            self.remove(sequence);
+        }
+        shown
+    }
+    // ANCHOR_END: pass
+
+    fn next_due(&self) -> Option<Millis> {
+        self.hidden.first().map(|(until, _)| *until)
+    }
+
+    fn purge(&mut self) {
+        self.messages.clear();
+        self.hosts = Default::default();
+        self.hidden.clear();
+        self.by_age.clear();
+        self.in_flight = 0;
+        self.bytes = 0;
+    }
+
+    fn take(&mut self, most: usize) -> Vec<Arc<Message>> {
+        let mut asked = self.ask_hosts(Poll::Long);
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some(sequence) = self.take_visible(&mut asked) else {
+                break;
+            };
+            taken.extend(self.remove(sequence));
+        }
+        taken
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            visible: self.messages.len() - self.hidden.len(),
+            in_flight: self.in_flight,
+            delayed: self.hidden.len() - self.in_flight,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
     }
 }

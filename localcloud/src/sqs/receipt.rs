@@ -31,7 +31,11 @@ impl Receipts {
 
     pub fn read(&self, handle: &str) -> Option<Receipt> {
         let bytes: [u8; 24] = STANDARD.decode(handle).ok()?.try_into().ok()?;
-        let word = |at: usize| bytes[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        let word = |at: usize| {
+            bytes[at..at + 8]
+                .iter()
+                .fold(0, |n, b| n << 8 | u64::from(*b))
+        };
         let receipt = Receipt {
             delivery: word(0),
             sequence: word(8) ^ word(0),
@@ -59,7 +63,13 @@ mod tests {
         let handle = Receipts::new(1).write(receipt);
         assert_eq!(Receipts::new(1).read(&handle), Some(receipt));
         assert_eq!(Receipts::new(2).read(&handle), None);
-        for garbage in ["", "x", "AAAA", &handle[1..], &handle.replace('A', "B").to_lowercase()] {
+        for garbage in [
+            "",
+            "x",
+            "AAAA",
+            &handle[1..],
+            &handle.replace('A', "B").to_lowercase(),
+        ] {
             assert_eq!(Receipts::new(1).read(garbage), None, "{garbage}");
         }
     }

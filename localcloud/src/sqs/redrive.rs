@@ -82,7 +82,9 @@ impl RedriveAllowPolicy {
         match (policy["redrivePermission"].as_str(), sources) {
             (Some("allowAll"), None) => Ok(Self::AllowAll),
             (Some("denyAll"), None) => Ok(Self::DenyAll),
-            (Some("byQueue"), Some(arns)) if (1..=10).contains(&arns.len()) => Ok(Self::ByQueue(arns)),
+            (Some("byQueue"), Some(arns)) if (1..=10).contains(&arns.len()) => {
+                Ok(Self::ByQueue(arns))
+            }
             (Some("byQueue"), _) => Err(wrong("With byQueue, sourceQueueArns takes 1 to 10 ARNs.")),
             (Some("allowAll" | "denyAll"), Some(_)) => {
                 Err(wrong("sourceQueueArns goes with byQueue only."))

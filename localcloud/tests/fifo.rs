@@ -1,0 +1,723 @@
+//! A FIFO queue beside a reference model: each group in order, none with two receivers at once, nothing lost,
+//! under random operations and clock jumps; and its operations over the wire.
+
+mod support;
+
+use localcloud::faults::{Fault, Kind};
+use localcloud::sqs::fifo::Fifo;
+use localcloud::sqs::message::{md5_of_body, Message};
+use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
+use localcloud::LocalCloud;
+use proptest::prelude::*;
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use support::*;
+
+const RETENTION: u64 = 60_000;
+const START: u64 = 1_700_000_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send {
+        group: u8,
+        delay: u64,
+    },
+    Receive {
+        most: usize,
+        timeout: u64,
+        max: Option<u32>,
+    },
+    Delete(prop::sample::Index),
+    Change {
+        handle: prop::sample::Index,
+        timeout: u64,
+    },
+    Pass(u64),
+    Purge,
+    Take(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..4u8, prop_oneof![5 => Just(0), 1 => 1..5_000u64])
+            .prop_map(|(group, delay)| Step::Send { group, delay }),
+        6 => (1..=10usize, 0..20_000u64, prop::option::weighted(0.3, 1..4u32))
+            .prop_map(|(most, timeout, max)| Step::Receive { most, timeout, max }),
+        6 => any::<prop::sample::Index>().prop_map(Step::Delete),
+        3 => (any::<prop::sample::Index>(), prop_oneof![Just(0), 1..30_000u64])
+            .prop_map(|(handle, timeout)| Step::Change { handle, timeout }),
+        4 => prop_oneof![0..2_000u64, 2_000..30_000u64, Just(RETENTION)].prop_map(Step::Pass),
+        1 => Just(Step::Purge),
+        1 => (1..20usize).prop_map(Step::Take),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+/// What the model knows of a message: a flat list in the order of arrival, nothing clever.
+#[derive(Debug, Clone)]
+struct Entry {
+    id: String,
+    group: u8,
+    sent_at: u64,
+    hidden_until: u64,
+    in_flight: bool,
+    receives: u32,
+    handle: Option<String>,
+}
+
+#[derive(Default)]
+struct Model {
+    now: u64,
+    entries: Vec<Entry>,
+    handles: Vec<String>,
+    sent: u64,
+}
+
+impl Model {
+    fn pass(&mut self) {
+        for entry in &mut self.entries {
+            if entry.hidden_until <= self.now {
+                entry.in_flight = false;
+            }
+        }
+        self.entries
+            .retain(|entry| entry.sent_at + RETENTION > self.now);
+    }
+
+    fn counts(&self) -> Counts {
+        let hidden = self
+            .entries
+            .iter()
+            .filter(|entry| entry.hidden_until > self.now);
+        let (in_flight, delayed): (Vec<_>, Vec<_>) = hidden.partition(|entry| entry.in_flight);
+        Counts {
+            visible: self.entries.len() - in_flight.len() - delayed.len(),
+            in_flight: in_flight.len(),
+            delayed: delayed.len(),
+        }
+    }
+
+    fn blocked(&self, group: u8) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.group == group && entry.in_flight)
+    }
+
+    /// The first of a group that is not in flight, if it may be handed out.
+    fn head(&self, group: u8) -> Option<usize> {
+        let at = self
+            .entries
+            .iter()
+            .position(|e| e.group == group && !e.in_flight)?;
+        (self.entries[at].hidden_until <= self.now).then_some(at)
+    }
+}
+
+fn message(id: String, group: u8, now: u64) -> Arc<Message> {
+    Arc::new(Message {
+        md5_of_body: md5_of_body(&id),
+        body: id.clone(),
+        id,
+        attributes: BTreeMap::new(),
+        system_attributes: BTreeMap::new(),
+        group_id: Some(group.to_string()),
+        deduplication_id: None,
+        sequence_number: None,
+        size: 10,
+        sent_at: now,
+        receives: 0,
+        first_received_at: None,
+        dead_letter_source: None,
+    })
+}
+
+fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut queue = Fifo::new(seed);
+    let mut model = Model {
+        now: START,
+        ..Model::default()
+    };
+    let mut last_number = String::new();
+    for step in steps {
+        queue.pass(model.now, RETENTION);
+        model.pass();
+        let now = model.now;
+        match step {
+            Step::Send { group, delay } => {
+                let id = format!("m{}", model.sent);
+                model.sent += 1;
+                let number = queue
+                    .put(now, message(id.clone(), group, now), delay)
+                    .expect("a number");
+                prop_assert!(
+                    (number.len(), &number) > (last_number.len(), &last_number),
+                    "numbers rise"
+                );
+                last_number = number;
+                model.entries.push(Entry {
+                    id,
+                    group,
+                    sent_at: now,
+                    hidden_until: now + delay,
+                    in_flight: false,
+                    receives: 0,
+                    handle: None,
+                });
+            }
+            Step::Receive { most, timeout, max } => {
+                let receive = Receive {
+                    poll: Poll::Short,
+                    most,
+                    visibility_timeout: timeout,
+                    max_receive_count: max,
+                };
+                let blocked: Vec<u8> = (0..4).filter(|group| model.blocked(*group)).collect();
+                let received = queue
+                    .receive(now, &receive, &mut || false)
+                    .expect("no limit");
+                prop_assert!(received.deliveries.len() <= most);
+                // Those given up and those delivered, of a group, are its first ones, in order.
+                let dead = received.dead.iter().map(|message| (message, None));
+                let delivered = received
+                    .deliveries
+                    .iter()
+                    .map(|d| (&d.message, Some(&d.receipt_handle)));
+                let mut all: Vec<_> = dead.chain(delivered).collect();
+                all.sort_by_key(|(message, _)| {
+                    message
+                        .sequence_number
+                        .as_ref()
+                        .map(|n| (n.len(), n.clone()))
+                });
+                for (message, handle) in all {
+                    let group: u8 = message
+                        .group_id
+                        .as_deref()
+                        .unwrap_or("")
+                        .parse()
+                        .expect("a group");
+                    prop_assert!(
+                        !blocked.contains(&group),
+                        "group {group} has a message in flight"
+                    );
+                    let at = model.head(group);
+                    let first = at.map(|at| model.entries[at].id.clone());
+                    prop_assert_eq!(
+                        first.as_ref(),
+                        Some(&message.id),
+                        "not the first of its group"
+                    );
+                    let at = at.expect("checked");
+                    match handle {
+                        None => {
+                            prop_assert!(Some(message.receives) >= max, "given up too early");
+                            model.entries.remove(at);
+                        }
+                        Some(handle) => {
+                            let entry = &mut model.entries[at];
+                            entry.receives += 1;
+                            prop_assert_eq!(entry.receives, message.receives);
+                            prop_assert!(
+                                max.is_none_or(|max| entry.receives <= max),
+                                "received too often"
+                            );
+                            entry.in_flight = true;
+                            entry.hidden_until = now + timeout;
+                            entry.handle = Some(handle.clone());
+                            model.handles.push(handle.clone());
+                        }
+                    }
+                }
+                if received.deliveries.len() < most {
+                    let left =
+                        (0..4).find(|group| !model.blocked(*group) && model.head(*group).is_some());
+                    prop_assert_eq!(left, None, "there was more to hand out");
+                }
+            }
+            Step::Delete(index) if !model.handles.is_empty() => {
+                let handle = index.get(&model.handles).clone();
+                let at = model
+                    .entries
+                    .iter()
+                    .position(|entry| entry.handle.as_ref() == Some(&handle));
+                let outcome = queue.delete(&handle);
+                match at {
+                    Some(at)
+                        if model.entries[at].in_flight && model.entries[at].hidden_until > now =>
+                    {
+                        prop_assert_eq!(outcome, Ok(()));
+                        model.entries.remove(at);
+                    }
+                    Some(_) => prop_assert_eq!(outcome, Err(Refusal::NotInFlight), "expired"),
+                    None => prop_assert!(matches!(outcome, Ok(()) | Err(Refusal::NotInFlight))),
+                }
+            }
+            Step::Change { handle, timeout } if !model.handles.is_empty() => {
+                let handle = handle.get(&model.handles).clone();
+                let at = model
+                    .entries
+                    .iter()
+                    .position(|entry| entry.handle.as_ref() == Some(&handle));
+                let outcome = queue.change_visibility(now, &handle, timeout);
+                match at {
+                    Some(at)
+                        if model.entries[at].in_flight && model.entries[at].hidden_until > now =>
+                    {
+                        prop_assert_eq!(outcome, Ok(()));
+                        model.entries[at].hidden_until = now + timeout;
+                        model.entries[at].in_flight = timeout > 0;
+                    }
+                    _ => prop_assert!(outcome.is_err()),
+                }
+            }
+            Step::Delete(_) | Step::Change { .. } => {}
+            Step::Pass(by) => model.now += by,
+            Step::Purge => {
+                queue.purge();
+                model.entries.clear();
+            }
+            Step::Take(most) => {
+                for message in queue.take(most) {
+                    let group: u8 = message
+                        .group_id
+                        .as_deref()
+                        .unwrap_or("")
+                        .parse()
+                        .expect("a group");
+                    prop_assert!(!model.blocked(group));
+                    let at = model.head(group).expect("a head");
+                    prop_assert_eq!(&model.entries[at].id, &message.id);
+                    model.entries.remove(at);
+                }
+            }
+        }
+        queue.pass(model.now, RETENTION);
+        model.pass();
+        prop_assert_eq!(queue.counts(), model.counts());
+        prop_assert_eq!(queue.bytes(), model.entries.len() * 10);
+    }
+    drain(queue, model)
+}
+
+/// In the end everything that was neither deleted nor too old comes out, each group in its order.
+fn drain(mut queue: Fifo, mut model: Model) -> Result<(), TestCaseError> {
+    let last_due = model.entries.iter().map(|entry| entry.hidden_until).max();
+    model.now = model.now.max(last_due.unwrap_or(0));
+    queue.pass(model.now, RETENTION);
+    model.pass();
+    let receive = Receive {
+        poll: Poll::Long,
+        most: 10,
+        visibility_timeout: 1000,
+        max_receive_count: None,
+    };
+    let mut order: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    loop {
+        let received = queue
+            .receive(model.now, &receive, &mut || false)
+            .expect("no limit");
+        if received.deliveries.is_empty() {
+            break;
+        }
+        for delivery in received.deliveries {
+            let group = delivery.message.group_id.clone().unwrap_or_default();
+            order
+                .entry(group)
+                .or_default()
+                .push(delivery.message.id.clone());
+            prop_assert_eq!(queue.delete(&delivery.receipt_handle), Ok(()));
+        }
+    }
+    let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in &model.entries {
+        expected
+            .entry(entry.group.to_string())
+            .or_default()
+            .push(entry.id.clone());
+    }
+    prop_assert_eq!(order, expected);
+    prop_assert_eq!(queue.counts(), Counts::default());
+    Ok(())
+}
+
+/// A few cases each time, as many as `PROPTEST_CASES` says when it says so.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => default,
+        None => ProptestConfig {
+            cases: 64,
+            ..default
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_fifo_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
+        run(seed, steps)?;
+    }
+}
+
+fn create_fifo(cloud: &LocalCloud, name: &str, more: Value) -> String {
+    let mut attributes = json!({"FifoQueue": "true"});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        attributes[key] = value.clone();
+    }
+    create_queue(cloud, name, attributes)
+}
+
+fn input(queue: &str, group: &str, id: &str, body: &str) -> Value {
+    json!({"QueueUrl": queue, "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": id})
+}
+
+fn bodies(messages: &[Value]) -> Vec<&str> {
+    messages
+        .iter()
+        .filter_map(|message| message["Body"].as_str())
+        .collect()
+}
+
+fn delete(cloud: &LocalCloud, queue: &str, message: &Value) {
+    sqs(
+        cloud,
+        "DeleteMessage",
+        json!({"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}),
+    );
+}
+
+#[test]
+fn a_name_and_its_attribute_say_the_same() {
+    let cloud = start();
+    create_fifo(&cloud, "a.fifo", json!({}));
+    for input in [
+        json!({"QueueName": "b.fifo"}),
+        json!({"QueueName": "b", "Attributes": {"FifoQueue": "true"}}),
+        json!({"QueueName": ".fifo", "Attributes": {"FifoQueue": "true"}}),
+    ] {
+        assert_eq!(
+            sqs_error(&cloud, "CreateQueue", input).0,
+            "InvalidParameterValue"
+        );
+    }
+    let high = json!({"FifoThroughputLimit": "perMessageGroupId"});
+    let wrong = json!({"QueueName": "c.fifo", "Attributes": {"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}});
+    assert_eq!(
+        sqs_error(&cloud, "CreateQueue", wrong).0,
+        "InvalidAttributeValue",
+        "{high}"
+    );
+    create_fifo(
+        &cloud,
+        "c.fifo",
+        json!({"FifoThroughputLimit": "perMessageGroupId", "DeduplicationScope": "messageGroup"}),
+    );
+}
+
+#[test]
+fn a_send_needs_a_group_and_an_id() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    let without = |name: &str| {
+        let mut input = input(&queue, "g", "1", "x");
+        input.as_object_mut().expect("an object").remove(name);
+        sqs_error(&cloud, "SendMessage", input).0
+    };
+    assert_eq!(without("MessageGroupId"), "MissingParameter");
+    assert_eq!(without("MessageDeduplicationId"), "InvalidParameterValue");
+    let mut delayed = input(&queue, "g", "1", "x");
+    delayed["DelaySeconds"] = json!(5);
+    assert_eq!(
+        sqs_error(&cloud, "SendMessage", delayed).0,
+        "InvalidParameterValue"
+    );
+    for bad in ["", "a b", "ä", &"x".repeat(129)] {
+        assert_eq!(
+            sqs_error(&cloud, "SendMessage", input(&queue, bad, "1", "x")).0,
+            "InvalidParameterValue"
+        );
+        assert_eq!(
+            sqs_error(&cloud, "SendMessage", input(&queue, "g", bad, "x")).0,
+            "InvalidParameterValue"
+        );
+    }
+    let standard = create_queue(&cloud, "q", json!({}));
+    assert_eq!(
+        sqs_error(&cloud, "SendMessage", input(&standard, "g", "1", "x")).0,
+        "InvalidParameterValue"
+    );
+}
+
+#[test]
+fn a_group_in_flight_hands_out_nothing_and_others_go_on() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({"VisibilityTimeout": "30"}));
+    for (n, group) in ["a", "a", "b", "a", "b"].iter().enumerate() {
+        sqs(
+            &cloud,
+            "SendMessage",
+            input(&queue, group, &n.to_string(), &format!("{group}{n}")),
+        );
+    }
+    let one = |expected: &str| {
+        let answer = sqs(
+            &cloud,
+            "ReceiveMessage",
+            json!({"QueueUrl": queue, "MaxNumberOfMessages": 1}),
+        );
+        let message = answer["Messages"][0].clone();
+        assert_eq!(message["Body"], expected);
+        message
+    };
+    let first = one("a0");
+    one("b2");
+    assert_eq!(
+        sqs(&cloud, "ReceiveMessage", json!({"QueueUrl": queue})),
+        json!({}),
+        "both groups are blocked"
+    );
+    delete(&cloud, &queue, &first);
+    let answer = sqs(
+        &cloud,
+        "ReceiveMessage",
+        json!({"QueueUrl": queue, "MaxNumberOfMessages": 10}),
+    );
+    assert_eq!(
+        bodies(answer["Messages"].as_array().expect("some")),
+        ["a1", "a3"],
+        "several of a group, in order"
+    );
+    cloud.clock().advance(30 * SECOND);
+    let answer = sqs(
+        &cloud,
+        "ReceiveMessage",
+        json!({"QueueUrl": queue, "MaxNumberOfMessages": 10}),
+    );
+    assert_eq!(
+        bodies(answer["Messages"].as_array().expect("some")),
+        ["a1", "a3", "b2", "b4"],
+        "back in their places"
+    );
+}
+
+#[test]
+fn an_expired_handle_deletes_nothing_and_says_so() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({"VisibilityTimeout": "5"}));
+    sqs(&cloud, "SendMessage", input(&queue, "g", "1", "x"));
+    let message = receive(&cloud, &queue).remove(0);
+    cloud.clock().advance(5 * SECOND);
+    let stale = json!({"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]});
+    let (code, text) = sqs_error(&cloud, "DeleteMessage", stale);
+    assert_eq!(code, "InvalidParameterValue");
+    assert!(text.contains("expired"), "{text}");
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+}
+
+#[test]
+fn a_repeated_send_is_the_first_for_five_minutes() {
+    let cloud = start();
+    let queue = create_fifo(
+        &cloud,
+        "q.fifo",
+        json!({"ContentBasedDeduplication": "true"}),
+    );
+    let content = json!({"QueueUrl": queue, "MessageBody": "x", "MessageGroupId": "g"});
+    let mut other = content.clone();
+    other["MessageAttributes"] = json!({"n": {"DataType": "String", "StringValue": "new"}});
+    let first = sqs(&cloud, "SendMessage", content.clone());
+    delete(&cloud, &queue, &receive(&cloud, &queue)[0]);
+    for (input, why) in [
+        (&content, "the same, though deleted"),
+        (&other, "attributes don't count"),
+    ] {
+        let again = sqs(&cloud, "SendMessage", input.clone());
+        assert_eq!(again["MessageId"], first["MessageId"], "{why}");
+        assert_eq!(again["SequenceNumber"], first["SequenceNumber"], "{why}");
+    }
+    assert_eq!(counts(&cloud, &queue), (0, 0, 0));
+    cloud.clock().advance(300 * SECOND);
+    let later = sqs(&cloud, "SendMessage", content);
+    assert_ne!(later["MessageId"], first["MessageId"]);
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+    assert_eq!(
+        receive(&cloud, &queue)[0]["Attributes"]["SequenceNumber"],
+        later["SequenceNumber"]
+    );
+}
+
+#[test]
+fn the_scope_of_deduplication_is_the_queue_or_the_group() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    let by_group = create_fifo(
+        &cloud,
+        "g.fifo",
+        json!({"DeduplicationScope": "messageGroup"}),
+    );
+    for (url, expected) in [(&queue, 1), (&by_group, 2)] {
+        for group in ["a", "b", "a"] {
+            sqs(&cloud, "SendMessage", input(url, group, "same", "x"));
+        }
+        assert_eq!(counts(&cloud, url), (expected, 0, 0));
+    }
+}
+
+#[test]
+fn a_lost_response_is_absorbed() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    cloud.faults().add(Fault {
+        kind: Kind::LostResponse,
+        target: Some("SendMessage".to_owned()),
+        count: 1,
+    });
+    let body = input(&queue, "g", "order-1", "x").to_string();
+    let bytes = request(
+        "POST",
+        "/",
+        &[("x-amz-target", "AmazonSQS.SendMessage")],
+        body.as_bytes(),
+    );
+    assert!(exchange(&cloud, &bytes).is_none(), "no answer");
+    assert_eq!(exchange(&cloud, &bytes).expect("an answer").status, 200);
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0), "sent twice, there once");
+}
+
+#[test]
+fn a_receive_can_be_repeated_by_its_attempt_id() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    for n in 0..3 {
+        sqs(
+            &cloud,
+            "SendMessage",
+            input(&queue, "g", &n.to_string(), &n.to_string()),
+        );
+    }
+    let attempt =
+        json!({"QueueUrl": queue, "MaxNumberOfMessages": 2, "ReceiveRequestAttemptId": "a1"});
+    let first = sqs(&cloud, "ReceiveMessage", attempt.clone());
+    cloud.clock().advance(20 * SECOND);
+    assert_eq!(
+        sqs(&cloud, "ReceiveMessage", attempt.clone()),
+        first,
+        "the same messages and handles"
+    );
+    cloud.clock().advance(20 * SECOND);
+    assert_eq!(
+        counts(&cloud, &queue),
+        (1, 2, 0),
+        "the visibility timeout began again"
+    );
+    let change = json!({
+        "QueueUrl": queue,
+        "ReceiptHandle": first["Messages"][0]["ReceiptHandle"],
+        "VisibilityTimeout": 60,
+    });
+    sqs(&cloud, "ChangeMessageVisibility", change);
+    assert_eq!(
+        sqs(&cloud, "ReceiveMessage", attempt),
+        json!({}),
+        "one of them has changed"
+    );
+}
+
+#[test]
+fn dead_letters_keep_their_order_and_free_their_group() {
+    let cloud = start();
+    let dead = create_fifo(&cloud, "dead.fifo", json!({}));
+    let policy = |arn: &str| json!({"deadLetterTargetArn": arn, "maxReceiveCount": 1}).to_string();
+    let standard = create_queue(&cloud, "standard", json!({}));
+    drop(standard);
+    let wrong = policy("arn:aws:sqs:us-east-1:000000000000:standard");
+    let wrong =
+        json!({"QueueName": "q.fifo", "Attributes": {"FifoQueue": "true", "RedrivePolicy": wrong}});
+    assert_eq!(
+        sqs_error(&cloud, "CreateQueue", wrong).0,
+        "InvalidParameterValue",
+        "same type only"
+    );
+    let right = policy("arn:aws:sqs:us-east-1:000000000000:dead.fifo");
+    let queue = create_fifo(
+        &cloud,
+        "q.fifo",
+        json!({"RedrivePolicy": right, "VisibilityTimeout": "5"}),
+    );
+    for n in 0..4 {
+        sqs(
+            &cloud,
+            "SendMessage",
+            input(&queue, "g", &n.to_string(), &n.to_string()),
+        );
+    }
+    let two = json!({"QueueUrl": queue, "MaxNumberOfMessages": 2});
+    sqs(&cloud, "ReceiveMessage", two.clone());
+    cloud.clock().advance(5 * SECOND);
+    let answer = sqs(&cloud, "ReceiveMessage", two);
+    assert_eq!(
+        bodies(answer["Messages"].as_array().expect("some")),
+        ["2", "3"],
+        "the group goes on behind them"
+    );
+    assert_eq!(bodies(&receive(&cloud, &dead)), ["0", "1"]);
+    cloud.clock().advance(30 * SECOND);
+    let task = json!({"SourceArn": "arn:aws:sqs:us-east-1:000000000000:dead.fifo"});
+    sqs(&cloud, "StartMessageMoveTask", task.clone());
+    while sqs(&cloud, "ListMessageMoveTasks", task.clone())["Results"][0]["Status"] == "RUNNING" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for message in answer["Messages"].as_array().expect("some") {
+        assert_eq!(message["Attributes"], Value::Null);
+    }
+    assert_eq!(counts(&cloud, &dead), (0, 0, 0));
+    assert_eq!(counts(&cloud, &queue).0, 4);
+}
+
+#[test]
+fn a_queues_delay_holds_the_line() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({"DelaySeconds": "10"}));
+    sqs(&cloud, "SendMessage", input(&queue, "g", "1", "1"));
+    cloud.clock().advance(5 * SECOND);
+    sqs(&cloud, "SendMessage", input(&queue, "g", "2", "2"));
+    assert_eq!(counts(&cloud, &queue), (0, 0, 2));
+    cloud.clock().advance(5 * SECOND);
+    assert_eq!(bodies(&receive(&cloud, &queue)), ["1"]);
+}
+
+#[test]
+fn a_batch_keeps_its_order_and_fails_by_entry() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    let entry = |id: &str, body: &str| json!({"Id": id, "MessageBody": body, "MessageGroupId": "g", "MessageDeduplicationId": id});
+    let mut no_group = entry("c", "x");
+    no_group["MessageGroupId"] = Value::Null;
+    let entries = json!([
+        entry("a", "first"),
+        entry("b", "\u{1}"),
+        no_group,
+        entry("d", "second")
+    ]);
+    let outcome = sqs(
+        &cloud,
+        "SendMessageBatch",
+        json!({"QueueUrl": queue, "Entries": entries}),
+    );
+    let codes: Vec<_> = outcome["Failed"]
+        .as_array()
+        .expect("two")
+        .iter()
+        .map(|f| &f["Code"])
+        .collect();
+    assert_eq!(codes, ["InvalidMessageContents", "MissingParameter"]);
+    assert_eq!(bodies(&receive(&cloud, &queue)), ["first", "second"]);
+}
