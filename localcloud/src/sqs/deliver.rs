@@ -8,7 +8,7 @@ use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, En
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -106,24 +106,37 @@ pub struct ReceiveMessage {
     receive_request_attempt_id: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
+/// What a receive answers.
 pub struct Messages {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<Shown>,
+    input: ReceiveMessage,
+    deliveries: Vec<Delivery>,
+}
+
+impl Serialize for Messages {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output<'a> {
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            messages: Vec<Shown<'a>>,
+        }
+        let show = |delivery| self.input.show(delivery);
+        let messages = self.deliveries.iter().map(show).collect();
+        Output { messages }.serialize(serializer)
+    }
 }
 
 /// A message as a receive shows it.
 #[derive(Serialize)]
-pub struct Shown {
+struct Shown<'a> {
     #[serde(rename = "MessageId")]
-    message_id: String,
+    message_id: &'a str,
     #[serde(rename = "ReceiptHandle")]
-    receipt_handle: String,
+    receipt_handle: &'a str,
     #[serde(rename = "MD5OfBody")]
-    md5_of_body: String,
+    md5_of_body: &'a str,
     #[serde(rename = "Body")]
-    body: String,
+    body: &'a str,
     #[serde(rename = "Attributes", skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'static str, String>,
     #[serde(
@@ -135,7 +148,7 @@ pub struct Shown {
         rename = "MessageAttributes",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    message_attributes: Attributes,
+    message_attributes: BTreeMap<&'a String, &'a message::Value>,
 }
 
 /// `DeleteMessage` and `ChangeMessageVisibility`, or an entry of their batches.
@@ -211,10 +224,7 @@ impl Sqs {
             let (deliveries, next_due) = self.receive_now(name, &receive, &input)?;
             let now = self.0.clock.now();
             if !deliveries.is_empty() || now >= deadline {
-                let show = |delivery| input.show(delivery);
-                return Ok(Messages {
-                    messages: deliveries.into_iter().map(show).collect(),
-                });
+                return Ok(Messages { input, deliveries });
             }
             let wake = next_due.unwrap_or(deadline).min(deadline);
             tokio::select! {
@@ -541,8 +551,8 @@ impl ReceiveMessage {
             .chain(&self.message_system_attribute_names)
     }
 
-    fn show(&self, delivery: Delivery) -> Shown {
-        let message = delivery.message;
+    fn show<'a>(&self, delivery: &'a Delivery) -> Shown<'a> {
+        let message = &delivery.message;
         let asked = |name: &str| {
             self.message_attribute_names.iter().any(|pattern| {
                 pattern == "All"
@@ -552,19 +562,22 @@ impl ReceiveMessage {
                         .is_some_and(|prefix| name.starts_with(prefix))
             })
         };
-        let message_attributes: Attributes = message
+        let message_attributes: BTreeMap<_, _> = message
             .attributes
             .iter()
             .filter(|(name, _)| asked(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         Shown {
-            message_id: message.id.clone(),
-            receipt_handle: delivery.receipt_handle,
-            md5_of_body: message.md5_of_body.clone(),
-            body: message.body.clone(),
-            attributes: self.system_attributes(&message),
-            md5_of_attributes: message::md5_of_attributes(message_attributes.iter()),
+            message_id: &message.id,
+            receipt_handle: &delivery.receipt_handle,
+            md5_of_body: &message.md5_of_body,
+            body: &message.body,
+            attributes: self.system_attributes(message),
+            md5_of_attributes: message::md5_of_attributes(
+                message_attributes
+                    .iter()
+                    .map(|(name, value)| (*name, *value)),
+            ),
             message_attributes,
         }
     }
