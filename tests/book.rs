@@ -483,6 +483,19 @@ fn id(heading: &str) -> String {
     heading.chars().filter_map(kept).collect()
 }
 
+#[test]
+fn the_appendix_lists_the_operations_of_the_lab() {
+    let page = read("book/differences.md");
+    for (service, operations) in [
+        ("SQS", &localcloud::sqs::OPERATIONS[..]),
+        ("CloudFormation", &localcloud::cloudformation::OPERATIONS),
+        ("STS", &localcloud::sts::OPERATIONS),
+    ] {
+        let row = format!("| {service} | {} |", operations.join(", "));
+        assert!(page.contains(&row), "differences.md lacks the row: {row}");
+    }
+}
+
 fn words(text: &str) -> BTreeSet<String> {
     let between = |c: char| !(c.is_alphanumeric() || c == '-');
     text.split(between).map(str::to_owned).collect()

@@ -17,6 +17,9 @@ mod blocks {
 /// What no block shares with another: they move the clock, or create and delete the stack of the lab.
 const ALONE: [&str; 3] = ["pass(", "create_stack(", "delete_stack("];
 
+/// After how long without a request the local cloud's clock goes to the end of a long poll.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// The local cloud of all blocks. Each has queues of its own there; those that run alone have a cloud of their own.
 static CLOUD: LazyLock<LocalCloud> = LazyLock::new(|| {
     let others: Vec<_> = env::vars_os()
@@ -39,7 +42,11 @@ static CLOUD: LazyLock<LocalCloud> = LazyLock::new(|| {
 
 /// Starts a local cloud and makes it the one that programs started from now on connect to.
 fn start() -> LocalCloud {
-    let cloud = LocalCloud::start(Options::default()).expect("the local cloud starts");
+    let cloud = LocalCloud::start(Options {
+        patience: Some(PATIENCE),
+        ..Options::default()
+    })
+    .expect("the local cloud starts");
     env::set_var("AWS_ENDPOINT_URL", cloud.endpoint());
     cloud
 }

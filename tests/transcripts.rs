@@ -15,6 +15,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Duration;
 use std::{env, fs, thread};
 
 /// A fixed seed and a fixed port make a session repeatable.
@@ -90,6 +91,7 @@ fn difference(file: &Path) -> Option<String> {
 fn replay(shown: &str) -> String {
     let cloud = LocalCloud::start(Options {
         seed: SEED,
+        patience: Some(Duration::from_millis(200)),
         ..Options::default()
     })
     .expect("the local cloud starts");

@@ -40,6 +40,7 @@ pub fn run(port: Option<u16>, options: DeskOptions) -> Result<()> {
     let cloud = LocalCloud::start(Options {
         port,
         seed: options.seed,
+        patience: None,
         pages: book.as_ref().map(|book| book.pages()),
     })
     .map_err(|error| cannot_start(port, error))?;

@@ -1,7 +1,9 @@
 //! The one clock of the local cloud. Everything that waits, waits here, so that moving the clock by five
 //! minutes wakes whoever was due in those five minutes.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -16,10 +18,21 @@ struct Inner {
     started: Instant,
     started_at: Millis,
     moved: watch::Sender<Millis>,
+    patience: Option<Duration>,
+    requests: AtomicU64,
+    /// The times that are waited for, each with a number of its own.
+    awaited: Mutex<BTreeSet<(Millis, u64)>>,
+    next: AtomicU64,
 }
 
 impl Clock {
     pub fn new() -> Self {
+        Self::with_patience(None)
+    }
+
+    /// For tests: when someone waits for a time and nobody has asked for anything for so long, the clock goes to that
+    /// time. So the end of a long poll costs a moment, not its twenty seconds.
+    pub fn with_patience(patience: Option<Duration>) -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -27,7 +40,16 @@ impl Clock {
             started: Instant::now(),
             started_at: since_epoch.as_millis() as Millis,
             moved: watch::Sender::new(0),
+            patience,
+            requests: AtomicU64::new(0),
+            awaited: Mutex::default(),
+            next: AtomicU64::new(0),
         }))
+    }
+
+    /// Somebody asks for something.
+    pub fn note_request(&self) {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The time in the local cloud: the machine's, plus what the clock was moved by.
@@ -51,16 +73,57 @@ impl Clock {
     /// Returns when the clock shows `time` or later.
     pub async fn sleep_until(&self, time: Millis) {
         let mut moves = self.0.moved.subscribe();
+        let place = Place::take(self, time);
         loop {
-            let left = time.saturating_sub(self.now());
-            if left == 0 {
+            let left = Duration::from_millis(time.saturating_sub(self.now()));
+            if left.is_zero() {
                 return;
             }
+            let requests = self.requests();
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(left)) => {}
+                () = tokio::time::sleep(self.0.patience.unwrap_or(left).min(left)) => {
+                    if self.0.patience.is_some() && requests == self.requests() && place.is_first() {
+                        self.advance(left);
+                    }
+                }
                 _ = moves.changed() => {}
             }
         }
+    }
+
+    fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::Relaxed)
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, BTreeSet<(Millis, u64)>> {
+        self.0
+            .awaited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sleeper's place among those who wait for a time.
+struct Place<'a> {
+    clock: &'a Clock,
+    key: (Millis, u64),
+}
+
+impl<'a> Place<'a> {
+    fn take(clock: &'a Clock, time: Millis) -> Self {
+        let key = (time, clock.0.next.fetch_add(1, Ordering::Relaxed));
+        clock.awaited().insert(key);
+        Self { clock, key }
+    }
+
+    fn is_first(&self) -> bool {
+        self.clock.awaited().first() == Some(&self.key)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.clock.awaited().remove(&self.key);
     }
 }
 
@@ -86,5 +149,33 @@ mod tests {
         clock.advance(Duration::from_secs(12 * 60 * 60));
         sleeper.await.expect("the sleeper returns");
         assert!(clock.now() >= due);
+    }
+
+    #[tokio::test]
+    async fn an_impatient_clock_goes_to_the_first_time_waited_for() {
+        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let (near, far) = (clock.now() + 3_600_000, clock.now() + 7_200_000);
+        let began = Instant::now();
+        tokio::join!(clock.sleep_until(far), async {
+            clock.sleep_until(near).await;
+            assert!(clock.now() < far, "one after the other");
+        });
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn while_somebody_asks_an_impatient_clock_stays() {
+        let clock = Clock::with_patience(Some(Duration::from_millis(200)));
+        let busy = async {
+            for _ in 0..100 {
+                clock.note_request();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = clock.sleep_until(clock.now() + 3_600_000) => panic!("it went there"),
+            () = busy => {}
+        }
+        assert!(clock.moved().is_zero());
     }
 }

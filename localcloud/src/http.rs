@@ -120,6 +120,7 @@ impl Door {
 
     /// One call of an AWS operation.
     async fn call(&self, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Lost> {
+        self.cloud.clock.note_request();
         let request_id = self.request_id();
         if let Some(target) = headers.get("x-amz-target") {
             let target = target.to_str().unwrap_or_default();

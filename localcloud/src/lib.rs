@@ -19,7 +19,7 @@ pub mod faults;
 mod http;
 pub mod ids;
 pub mod sqs;
-mod sts;
+pub mod sts;
 pub mod wire;
 
 use clock::Clock;
@@ -29,6 +29,7 @@ use sqs::Sqs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -46,6 +47,8 @@ pub struct Options {
     pub port: u16,
     /// Decides every random choice of the local cloud: where a message is kept, what a short poll sees.
     pub seed: u64,
+    /// For tests: how long nobody asks for anything before the clock goes to the next time that is waited for.
+    pub patience: Option<Duration>,
     /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
     pub pages: Option<axum::Router>,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
         Self {
             port: 0,
             seed: 1,
+            patience: None,
             pages: None,
         }
     }
@@ -90,7 +94,7 @@ impl LocalCloud {
             .build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
-        let clock = Clock::new();
+        let clock = Clock::with_patience(options.patience);
         let faults = Faults::default();
         let sqs = Sqs::new(clock.clone(), faults.clone(), options.seed);
         let cloud = Arc::new(Cloud {

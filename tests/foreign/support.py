@@ -1,5 +1,6 @@
 """Servers to test against, each on a free loopback port and ended with the tests that use it."""
 
+import atexit
 import json
 import os
 import re
@@ -49,15 +50,13 @@ class Server:
             env=environment(**variables),
             cwd=TARGET / "foreign",
         )
-        try:
-            deadline = time.monotonic() + 60
-            while not self.answers(port, health):
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{command[0]} does not start: {self.printed()}")
-                time.sleep(0.05)
-        except BaseException:
-            self.stop()
-            raise
+        # For ^C and whatever else ends this process before the tests do.
+        atexit.register(self.stop)
+        deadline = time.monotonic() + 60
+        while not self.answers(port, health):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} does not start: {self.printed()}")
+            time.sleep(0.05)
 
     def answers(self, port: int | None, health: str) -> bool:
         if port is None:

@@ -192,6 +192,9 @@ class Sqs(OnTheLocalCloud):
         one = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["DelaySeconds"])
         self.assertEqual(one["Attributes"], {"DelaySeconds": "900"})
         self.assertNotIn("Attributes", self.sqs.get_queue_attributes(QueueUrl=queue))
+        every = self.sqs.meta.service_model.shape_for("QueueAttributeName").enum
+        named = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=every)
+        self.assertEqual(named["Attributes"], self.attributes(queue))
 
         def set_one(name: str, value: str):
             self.sqs.set_queue_attributes(QueueUrl=queue, Attributes={name: value})
@@ -254,7 +257,12 @@ class Sqs(OnTheLocalCloud):
                 [message] = self.receive_all(queue, 1, VisibilityTimeout=0, MessageAttributeNames=names)
                 self.assertEqual(message["MessageAttributes"], expected)
                 self.assertEqual(message["MD5OfMessageAttributes"], md5_of_attributes(expected))
-        [message] = self.receive_all(queue, 1)
+        every = self.sqs.meta.service_model.shape_for("MessageSystemAttributeName").enum
+        received = self.sqs.receive_message(
+            QueueUrl=queue, WaitTimeSeconds=1, MessageSystemAttributeNames=[name for name in every if name != "All"]
+        )
+        [message] = received["Messages"]
+        self.assertEqual(set(message["Attributes"]), set(system))
         self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         self.assertEqual(self.counts(queue), (0, 0, 0))
 

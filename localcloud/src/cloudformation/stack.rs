@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
-// Differs from AWS: events-kept: a stack keeps its newest 2,000 events; AWS keeps those of 90 days.
+// Differs from AWS: events-kept: a stack keeps its newest 2,000 events.
 const MOST_EVENTS: usize = 2000;
 const RANDOM_LENGTH: usize = 12;
 pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";

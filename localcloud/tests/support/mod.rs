@@ -9,7 +9,12 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 pub fn start() -> LocalCloud {
-    LocalCloud::start(Options::default()).expect("a free port")
+    let patience = Some(Duration::from_millis(100));
+    let options = Options {
+        patience,
+        ..Options::default()
+    };
+    LocalCloud::start(options).expect("a free port")
 }
 
 /// An answer, taken apart.
