@@ -7,7 +7,7 @@ use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
 use localcloud::sqs::message::{md5_of_body, Message};
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
-use localcloud::LocalCloud;
+use localcloud::{LocalCloud, Options};
 use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -510,7 +510,8 @@ fn a_group_in_flight_hands_out_nothing_and_others_go_on() {
 
 #[test]
 fn a_deletion_ends_the_wait_for_its_group() {
-    let cloud = start();
+    // A patient one: what is measured is the wait.
+    let cloud = LocalCloud::start(Options::default()).expect("a free port");
     let queue = create_fifo(&cloud, "q.fifo", json!({}));
     for body in ["1", "2"] {
         sqs(&cloud, "SendMessage", input(&queue, "g", body, body));
@@ -692,7 +693,12 @@ fn dead_letters_keep_their_order_and_free_their_group() {
         ["2", "3"],
         "the group goes on behind them"
     );
-    assert_eq!(bodies(&receive(&cloud, &dead)), ["0", "1"]);
+    let letters = receive(&cloud, &dead);
+    assert_eq!(bodies(&letters), ["0", "1"]);
+    for letter in &letters {
+        let id = &letter["Attributes"]["MessageDeduplicationId"];
+        assert_eq!(id, &letter["MessageId"], "two of one id are two there");
+    }
     cloud.clock().advance(30 * SECOND);
     let task = json!({"SourceArn": "arn:aws:sqs:us-east-1:000000000000:dead.fifo"});
     sqs(&cloud, "StartMessageMoveTask", task.clone());

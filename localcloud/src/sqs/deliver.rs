@@ -419,7 +419,8 @@ impl Entry {
         }
     }
 
-    /// Takes in what a source queue gave up.
+    /// Takes in what a source queue gave up. On a FIFO queue its deduplication id is its message id from here on, see
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>.
     fn bury(&mut self, now: Millis, message: &Message, source_arn: String) {
         let message = Message {
             dead_letter_source: Some(source_arn),
@@ -427,6 +428,7 @@ impl Entry {
                 Some(_) => now,
                 None => message.sent_at,
             },
+            deduplication_id: self.fifo.as_ref().map(|_| message.id.clone()),
             ..message.clone()
         };
         self.put(now, Arc::new(message), 0);
