@@ -14,22 +14,30 @@ from pathlib import Path
 from support import PROGRAMS, PROJECT, TARGET, Desk, Server, environment, free_port
 
 API = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/"
-ENDLESS = {"send": ["--count", "20"], "receive": ["--count", "20"]}
-FIRST = ["whoami", "create", "send", "receive"]
+FIRST = [
+    "whoami",
+    "create",
+    "send --count 20",
+    "receive --count 20",
+    "create fifo-queue",
+    "fifo --count 20",
+    "send-same",
+]
 LAST = ["cleanup"]
 
 
 def programs() -> list[str]:
     """The experiments: all programs but those that come first and last."""
     found = {file.stem for file in (PROJECT / "snippets/src/bin").glob("*.rs")}
-    return sorted(found - {*FIRST, *LAST})
+    return sorted(found - {command.split()[0] for command in FIRST + LAST})
 
 
-def run(program: str, url: str) -> str:
+def run(command: str, url: str) -> str:
     """What the program prints. Its last line says how it ended."""
+    program, *arguments = command.split()
     try:
         done = subprocess.run(
-            [PROGRAMS / program, *ENDLESS.get(program, [])],
+            [PROGRAMS / program, *arguments],
             env=environment(AWS_ENDPOINT_URL=url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -119,6 +127,19 @@ class Moto(Engine, unittest.TestCase):
         "dead-letters": (
             r"Error: service error: unhandled error",
             f"no message move tasks: {API}API_StartMessageMoveTask.html",
+        ),
+        "deduplication": (
+            r"assertion `left == right` failed",
+            f"a repeated send is the first one, which its answer names: {API}API_SendMessage.html",
+        ),
+        "late-price": (
+            r"Error: no number",
+            f"a message of a FIFO queue has a SequenceNumber when All is asked for: {API}API_ReceiveMessage.html",
+        ),
+        "not-once": (
+            r"Error: deleted too late, without an error",
+            "deleting with an expired handle fails on a FIFO queue: "
+            "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-fifo-queues.html",
         ),
     }
 
