@@ -112,7 +112,7 @@ fn bodies_have_a_limit() {
     let answer = sqs_raw(
         &cloud,
         "SendMessage",
-        input(9 * 1024 * 1024).to_string().as_bytes(),
+        input(17 * 1024 * 1024).to_string().as_bytes(),
     );
     assert_eq!(answer.status, 413);
 
