@@ -17,7 +17,12 @@ struct Advance {
 }
 
 /// Answers one request to `/lab/…`.
-pub async fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+pub async fn answer(
+    cloud: &Cloud,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> (StatusCode, Value) {
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))

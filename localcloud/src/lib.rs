@@ -100,7 +100,12 @@ impl LocalCloud {
         let kinesis = Kinesis::new(clock.clone());
         let cloud = Arc::new(Cloud {
             seed: options.seed,
-            cloudformation: CloudFormation::new(clock.clone(), sqs.clone(), kinesis.clone(), options.seed),
+            cloudformation: CloudFormation::new(
+                clock.clone(),
+                sqs.clone(),
+                kinesis.clone(),
+                options.seed,
+            ),
             clock,
             faults,
             sqs,

@@ -82,7 +82,11 @@ impl Cloud {
 
     async fn stream(&self, name: &str) -> Option<Value> {
         let input = json!({ "StreamName": name });
-        let summary = self.kinesis.ask("DescribeStreamSummary", input).await.ok()?;
+        let summary = self
+            .kinesis
+            .ask("DescribeStreamSummary", input)
+            .await
+            .ok()?;
         Some(summary["StreamDescriptionSummary"].clone())
     }
 
@@ -1017,14 +1021,20 @@ async fn the_stream_template_makes_a_stream_with_one_shard() {
         "CREATE_COMPLETE"
     );
     let stack = cloud.describe("KinesisStream").await;
-    assert!(stack.contains("<OutputKey>StreamName</OutputKey><OutputValue>KinesisStream<"), "{stack}");
+    assert!(
+        stack.contains("<OutputKey>StreamName</OutputKey><OutputValue>KinesisStream<"),
+        "{stack}"
+    );
     assert!(stack.contains("<OutputKey>StreamARN</OutputKey><OutputValue>arn:aws:kinesis:us-east-1:000000000000:stream/KinesisStream<"), "{stack}");
     let summary = cloud.stream("KinesisStream").await.expect("it is there");
     assert_eq!(summary["StreamStatus"], "ACTIVE");
     assert_eq!(summary["OpenShardCount"], 1);
 
     // A second stack finds the name taken and leaves the stream alone.
-    assert_eq!(cloud.create("other", STREAM_TEMPLATE).await, "ROLLBACK_COMPLETE");
+    assert_eq!(
+        cloud.create("other", STREAM_TEMPLATE).await,
+        "ROLLBACK_COMPLETE"
+    );
     assert_eq!(cloud.delete("KinesisStream").await, "DELETE_COMPLETE");
     assert!(cloud.stream("KinesisStream").await.is_none());
 }
@@ -1052,26 +1062,49 @@ Outputs:
 "#
         )
     };
-    assert_eq!(cloud.create("s", &template(2, 48, "a")).await, "CREATE_COMPLETE");
+    assert_eq!(
+        cloud.create("s", &template(2, 48, "a")).await,
+        "CREATE_COMPLETE"
+    );
     let stack = cloud.describe("s").await;
     assert!(stack.contains(":stream/s/consumer/c:"), "{stack}");
     let summary = cloud.stream("s").await.expect("it is there");
-    assert_eq!((&summary["OpenShardCount"], &summary["RetentionPeriodHours"]), (&json!(2), &json!(48)));
+    assert_eq!(
+        (&summary["OpenShardCount"], &summary["RetentionPeriodHours"]),
+        (&json!(2), &json!(48))
+    );
     assert_eq!(summary["ConsumerCount"], 1);
 
-    assert_eq!(cloud.update("s", &template(4, 24, "b")).await, "UPDATE_COMPLETE");
+    assert_eq!(
+        cloud.update("s", &template(4, 24, "b")).await,
+        "UPDATE_COMPLETE"
+    );
     let summary = cloud.stream("s").await.expect("it is there");
-    assert_eq!((&summary["OpenShardCount"], &summary["RetentionPeriodHours"]), (&json!(4), &json!(24)));
-    let tags = cloud.kinesis.ask("ListTagsForStream", json!({"StreamName": "s"})).await;
+    assert_eq!(
+        (&summary["OpenShardCount"], &summary["RetentionPeriodHours"]),
+        (&json!(4), &json!(24))
+    );
+    let tags = cloud
+        .kinesis
+        .ask("ListTagsForStream", json!({"StreamName": "s"}))
+        .await;
     let tags = tags.expect("tags")["Tags"].clone();
-    assert!(tags.as_array().is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "b") && tags.iter().all(|tag| tag["Key"] != "a")), "{tags}");
+    assert!(
+        tags.as_array()
+            .is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "b")
+                && tags.iter().all(|tag| tag["Key"] != "a")),
+        "{tags}"
+    );
 
     // Too large a step: the service refuses and the stack goes back.
-    assert_eq!(cloud.update("s", &template(9, 24, "b")).await, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(
+        cloud.update("s", &template(9, 24, "b")).await,
+        "UPDATE_ROLLBACK_COMPLETE"
+    );
     assert_eq!(cloud.delete("s").await, "DELETE_COMPLETE");
     assert!(cloud.stream("s").await.is_none());
 
-    let on_demand = "{Resources: {S: {Type: AWS::Kinesis::Stream}}, Outputs: {N: {Value: !Ref S}}}";
+    let on_demand = "Resources: {S: {Type: AWS::Kinesis::Stream}}\nOutputs: {N: {Value: !Ref S}}\n";
     let name = "t".repeat(120);
     assert_eq!(cloud.create(&name, on_demand).await, "CREATE_COMPLETE");
     let stream = first(&cloud.describe(&name).await, "OutputValue");

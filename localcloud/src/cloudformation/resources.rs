@@ -238,7 +238,9 @@ impl Kind {
             }
             Self::StreamConsumer => {
                 let arn = json!({ "ConsumerARN": resource.id });
-                let deleted = services.kinesis.ask("DeregisterStreamConsumer", arn.clone());
+                let deleted = services
+                    .kinesis
+                    .ask("DeregisterStreamConsumer", arn.clone());
                 unless_gone(deleted.await.map(drop).map_err(Failure::from))?;
                 gone(services, "DescribeStreamConsumer", arn).await;
                 Ok(())
@@ -358,7 +360,10 @@ async fn create_stream(
     if input["Tags"] == json!({}) {
         input["Tags"] = Value::Null;
     }
-    match (properties.get("StreamModeDetails"), number(properties, "ShardCount")?) {
+    match (
+        properties.get("StreamModeDetails"),
+        number(properties, "ShardCount")?,
+    ) {
         (Some(mode), shards) => {
             input["StreamModeDetails"] = mode.clone();
             input["ShardCount"] = json!(shards);
@@ -542,7 +547,11 @@ async fn call(services: &Services<'_>, operation: &str, input: Value) -> Result<
 
 fn unless_gone(outcome: Result<(), Failure>) -> Result<(), Failure> {
     match outcome {
-        Err(Failure::Service(error)) if matches!(error.shape.as_str(), "QueueDoesNotExist" | "ResourceNotFoundException") =>
+        Err(Failure::Service(error))
+            if matches!(
+                error.shape.as_str(),
+                "QueueDoesNotExist" | "ResourceNotFoundException"
+            ) =>
         {
             Ok(())
         }

@@ -8,7 +8,9 @@ use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use axum::body::Body;
 use bytes::Bytes;
-use ferrokinesis::event_stream::{encode_exception, encode_initial_response, encode_subscribe_event};
+use ferrokinesis::event_stream::{
+    encode_exception, encode_initial_response, encode_subscribe_event,
+};
 use ferrokinesis::types::ConsumerStatus;
 use http_body_util::channel::{Channel, Sender};
 use serde_json::{json, Value};
@@ -114,7 +116,11 @@ impl Kinesis {
     async fn send(&self, mut subscription: Subscription, mut events: Sender<Bytes>) {
         let clock = &self.0.clock;
         let mut changed = self.0.changed.subscribe();
-        if events.send_data(encode_initial_response().into()).await.is_err() {
+        if events
+            .send_data(encode_initial_response().into())
+            .await
+            .is_err()
+        {
             return;
         }
         let mut last_event: Option<tokio::time::Instant> = None;
@@ -130,7 +136,8 @@ impl Kinesis {
             let is_due = last_event.is_none_or(|last| last.elapsed() >= QUIET);
             if event.is_last || event.size > 0 || is_due {
                 let payload = event.body.to_string();
-                let frame = encode_subscribe_event(payload.as_bytes(), "application/x-amz-json-1.1");
+                let frame =
+                    encode_subscribe_event(payload.as_bytes(), "application/x-amz-json-1.1");
                 if events.send_data(frame.into()).await.is_err() || event.is_last {
                     return;
                 }
@@ -150,7 +157,13 @@ impl Kinesis {
     }
 
     async fn next_event(&self, subscription: &mut Subscription) -> Result<Event, ApiError> {
-        let Subscription { consumer, number, stream, shard, .. } = subscription;
+        let Subscription {
+            consumer,
+            number,
+            stream,
+            shard,
+            ..
+        } = subscription;
         if !self.0.subscriptions.is_current(consumer, shard, *number) {
             return Err(ApiError::sender(
                 "ResourceInUseException",
@@ -163,7 +176,15 @@ impl Kinesis {
                 format!("Stream {stream} under account {ACCOUNT} not found."),
             ));
         }
-        let batch = self.read(stream, shard, &subscription.position, MOST_RECORDS, READ_BYTES).await?;
+        let batch = self
+            .read(
+                stream,
+                shard,
+                &subscription.position,
+                MOST_RECORDS,
+                READ_BYTES,
+            )
+            .await?;
         let mut body = json!({
             "Records": in_answer(&batch.records),
             "MillisBehindLatest": batch.millis_behind,
@@ -174,7 +195,11 @@ impl Kinesis {
             None => body["ContinuationSequenceNumber"] = batch.next.as_str().into(),
         }
         subscription.position = batch.next;
-        Ok(Event { body, size: batch.size, is_last })
+        Ok(Event {
+            body,
+            size: batch.size,
+            is_last,
+        })
     }
 }
 

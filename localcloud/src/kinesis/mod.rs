@@ -15,6 +15,7 @@ use axum::body::Body;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use ferrokinesis::actions::{dispatch, Operation};
 use ferrokinesis::error::KinesisErrorResponse;
+use ferrokinesis::sequence::resolve_shard_id;
 use ferrokinesis::store::{Store, StoreOptions};
 use ferrokinesis::types::{ConsumerStatus, Shard, Stream, StreamMode, StreamStatus};
 use ferrokinesis::validation::{check_types, check_validations, FieldDef, FieldType};
@@ -142,7 +143,20 @@ impl Kinesis {
             Operation::PutRecord => self.put_record(&input).await,
             Operation::PutRecords => self.put_records(&input).await,
             Operation::MergeShards | Operation::SplitShard => {
-                self.provisioned(text(&input, "StreamName")).await?;
+                let stream = self.provisioned(text(&input, "StreamName")).await?;
+                // The crate would split or merge a closed shard once more.
+                for name in ["ShardToSplit", "ShardToMerge", "AdjacentShardToMerge"] {
+                    let index = resolve_shard_id(text(&input, name)).map(|(_, index)| index);
+                    let shard = index
+                        .ok()
+                        .and_then(|index| stream.shards.get(index as usize));
+                    if let Some(shard) = shard.filter(|shard| !is_open(shard)) {
+                        return Err(invalid(&format!(
+                            "Shard {} in stream {} under account {ACCOUNT} is closed.",
+                            shard.shard_id, stream.stream_name
+                        )));
+                    }
+                }
                 self.dispatch(kind, input).await
             }
             Operation::UpdateShardCount => self.update_shard_count(&input).await,
@@ -276,7 +290,9 @@ impl Kinesis {
         let mut stream = self.stream(text(input, "StreamName")).await?;
         let limit = input["Limit"].as_u64().unwrap_or(100) as usize;
         if let Some(after) = input["ExclusiveStartShardId"].as_str() {
-            stream.shards.retain(|shard| shard.shard_id.as_str() > after);
+            stream
+                .shards
+                .retain(|shard| shard.shard_id.as_str() > after);
         }
         stream.has_more_shards = stream.shards.len() > limit;
         stream.shards.truncate(limit);
@@ -286,18 +302,36 @@ impl Kinesis {
     async fn list_shards(&self, input: &Value) -> Result<Value, ApiError> {
         let token = input["NextToken"].as_str();
         let (name, mut after) = match (input["StreamName"].as_str(), token) {
-            (Some(name), None) => (name.to_owned(), input["ExclusiveStartShardId"].as_str().map(str::to_owned)),
+            (Some(name), None) => (
+                name.to_owned(),
+                input["ExclusiveStartShardId"].as_str().map(str::to_owned),
+            ),
             (None, Some(token)) => read_token(token)?,
-            (Some(_), Some(_)) => return Err(invalid("NextToken and StreamName cannot be provided together.")),
-            (None, None) => return Err(invalid("Either NextToken or StreamName should be provided.")),
+            (Some(_), Some(_)) => {
+                return Err(invalid(
+                    "NextToken and StreamName cannot be provided together.",
+                ))
+            }
+            (None, None) => {
+                return Err(invalid(
+                    "Either NextToken or StreamName should be provided.",
+                ))
+            }
         };
         let filter = &input["ShardFilter"];
         let mut only_open = false;
         match filter["Type"].as_str() {
             None | Some("AT_TRIM_HORIZON" | "FROM_TRIM_HORIZON") => {}
             Some("AT_LATEST") => only_open = true,
-            Some("AFTER_SHARD_ID") => after = after.max(filter["ShardId"].as_str().map(str::to_owned)),
-            Some(kind) => return Err(ApiError::not_in_this_lab("kinesis", &format!("ListShards with the ShardFilter {kind}"))),
+            Some("AFTER_SHARD_ID") => {
+                after = after.max(filter["ShardId"].as_str().map(str::to_owned))
+            }
+            Some(kind) => {
+                return Err(ApiError::not_in_this_lab(
+                    "kinesis",
+                    &format!("ListShards with the ShardFilter {kind}"),
+                ))
+            }
         }
         let stream = self.stream(&name).await?;
         let limit = input["MaxResults"].as_u64().unwrap_or(1000) as usize;
@@ -311,13 +345,17 @@ impl Kinesis {
         shards.truncate(limit);
         let mut output = json!({ "Shards": shards });
         if let Some(last) = shards.last().filter(|_| more) {
-            output["NextToken"] = BASE64_STANDARD.encode(format!("{name}/{}", last.shard_id)).into();
+            output["NextToken"] = BASE64_STANDARD
+                .encode(format!("{name}/{}", last.shard_id))
+                .into();
         }
         Ok(output)
     }
 
     async fn list_streams(&self, input: &Value) -> Result<Value, ApiError> {
-        let after = input["NextToken"].as_str().or(input["ExclusiveStartStreamName"].as_str());
+        let after = input["NextToken"]
+            .as_str()
+            .or(input["ExclusiveStartStreamName"].as_str());
         let limit = input["Limit"].as_u64().unwrap_or(100) as usize;
         let mut streams = self.streams().await;
         streams.retain(|stream| after.is_none_or(|after| stream.stream_name.as_str() > after));
@@ -336,7 +374,8 @@ impl Kinesis {
             })
             .collect();
         let names: Vec<_> = streams.iter().map(|stream| &stream.stream_name).collect();
-        let mut output = json!({ "StreamNames": names, "HasMoreStreams": more, "StreamSummaries": summaries });
+        let mut output =
+            json!({ "StreamNames": names, "HasMoreStreams": more, "StreamSummaries": summaries });
         if let Some(last) = names.last().filter(|_| more) {
             output["NextToken"] = json!(last);
         }
@@ -348,7 +387,10 @@ impl Kinesis {
 /// ARN is named by its name.
 fn checked(operation: Operation, input: Value) -> Result<Value, ApiError> {
     let Value::Object(mut input) = input else {
-        return Err(ApiError::sender("SerializationException", "The request is no JSON object."));
+        return Err(ApiError::sender(
+            "SerializationException",
+            "The request is no JSON object.",
+        ));
     };
     let rules = rules(operation);
     let is_named = rules.iter().any(|(name, _)| *name == "StreamName");
@@ -398,8 +440,14 @@ fn rules(operation: Operation) -> Vec<(&'static str, FieldDef)> {
             rules.push(("EnforceConsumerDeletion", FieldDef::new(FieldType::Boolean)));
         }
         Operation::ListShards => {
-            let children = vec![("Type".to_owned(), string()), ("ShardId".to_owned(), string())];
-            rules.push(("ShardFilter", FieldDef::new(FieldType::Structure { children })));
+            let children = vec![
+                ("Type".to_owned(), string()),
+                ("ShardId".to_owned(), string()),
+            ];
+            rules.push((
+                "ShardFilter",
+                FieldDef::new(FieldType::Structure { children }),
+            ));
         }
         Operation::ListStreams => rules.push(("NextToken", string())),
         _ => {}
@@ -421,7 +469,10 @@ fn widen(name: &str, rule: &mut FieldDef) {
         FieldType::List { children } => widen("", children),
         FieldType::Structure { children } => {
             if name == "StartingPosition" {
-                children.push(("SequenceNumber".to_owned(), FieldDef::new(FieldType::String)));
+                children.push((
+                    "SequenceNumber".to_owned(),
+                    FieldDef::new(FieldType::String),
+                ));
                 children.push(("Timestamp".to_owned(), FieldDef::new(FieldType::Timestamp)));
             }
             for (name, rule) in children {
@@ -446,19 +497,27 @@ fn open_shards(stream: &Stream) -> impl Iterator<Item = &Shard> {
 
 /// Whether records can be put and got.
 fn is_there(stream: &Stream) -> bool {
-    matches!(stream.stream_status, StreamStatus::Active | StreamStatus::Updating)
+    matches!(
+        stream.stream_status,
+        StreamStatus::Active | StreamStatus::Updating
+    )
 }
 
 fn tags(map: &Value) -> BTreeMap<String, String> {
     let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    map.as_object().map_or_else(BTreeMap::new, |map: &Map<_, _>| map.iter().filter_map(pair).collect())
+    map.as_object()
+        .map_or_else(BTreeMap::new, |map: &Map<_, _>| {
+            map.iter().filter_map(pair).collect()
+        })
 }
 
 /// The stream and the last shard of a page of `ListShards`.
 fn read_token(token: &str) -> Result<(String, Option<String>), ApiError> {
     let bytes = BASE64_STANDARD.decode(token).unwrap_or_default();
     let token = String::from_utf8(bytes).unwrap_or_default();
-    let (name, last) = token.split_once('/').ok_or_else(|| invalid("Invalid NextToken."))?;
+    let (name, last) = token
+        .split_once('/')
+        .ok_or_else(|| invalid("Invalid NextToken."))?;
     Ok((name.to_owned(), Some(last.to_owned())))
 }
 

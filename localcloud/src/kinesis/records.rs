@@ -7,12 +7,14 @@ use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use ferrokinesis::actions::Operation;
 use ferrokinesis::sequence::{
-    increment_sequence, parse_sequence, partition_key_to_hash_key, resolve_shard_id, shard_ix_to_hex,
-    stringify_sequence, SeqObj,
+    increment_sequence, parse_sequence, partition_key_to_hash_key, resolve_shard_id,
+    shard_ix_to_hex, stringify_sequence, SeqObj,
 };
 use ferrokinesis::shard_iterator::{create_shard_iterator, decode_shard_iterator};
 use ferrokinesis::store::SequenceAllocation;
-use ferrokinesis::types::{EpochSeconds, ResponseRecord, Shard, StoredRecord, StoredRecordRef, Stream};
+use ferrokinesis::types::{
+    EpochSeconds, ResponseRecord, Shard, StoredRecord, StoredRecordRef, Stream,
+};
 use ferrokinesis::util::base64_decoded_len;
 use serde_json::{json, Value};
 use std::collections::HashMap;
@@ -49,7 +51,11 @@ impl<'a> Entry<'a> {
                 ))
             })?,
         };
-        Ok(Self { data: text(record, "Data"), key, hash })
+        Ok(Self {
+            data: text(record, "Data"),
+            key,
+            hash,
+        })
     }
 
     /// What counts: the data before base64, and the partition key.
@@ -83,7 +89,10 @@ impl Kinesis {
             })?;
         }
         let outcomes = self.put(stream, &[Entry::read(input)?], "data").await?;
-        outcomes.into_iter().next().unwrap_or_else(|| Err(invalid("Nothing to put.")))
+        outcomes
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Err(invalid("Nothing to put.")))
     }
 
     pub(super) async fn put_records(&self, input: &Value) -> Result<Value, ApiError> {
@@ -91,14 +100,20 @@ impl Kinesis {
         let entries: Vec<_> = records.iter().map(Entry::read).collect::<Result<_, _>>()?;
         let size: usize = entries.iter().map(Entry::size).sum();
         if size > LARGEST_BATCH {
-            return Err(invalid(&format!("Records size exceeds {LARGEST_BATCH} bytes limit.")));
+            return Err(invalid(&format!(
+                "Records size exceeds {LARGEST_BATCH} bytes limit."
+            )));
         }
-        let outcomes = self.put(text(input, "StreamName"), &entries, "records").await?;
+        let outcomes = self
+            .put(text(input, "StreamName"), &entries, "records")
+            .await?;
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         let records: Vec<_> = outcomes
             .into_iter()
             .map(|outcome| {
-                outcome.unwrap_or_else(|error| json!({ "ErrorCode": error.shape, "ErrorMessage": error.message }))
+                outcome.unwrap_or_else(
+                    |error| json!({ "ErrorCode": error.shape, "ErrorMessage": error.message }),
+                )
             })
             .collect();
         Ok(json!({ "FailedRecordCount": failed, "Records": records }))
@@ -130,7 +145,9 @@ impl Kinesis {
         for (entry, place) in entries.iter().zip(places) {
             // Differs from AWS: large-record-burst: a record of more than 1 MiB takes the whole second of its shard.
             let size = entry.size().min(WRITE_BYTES) as u64;
-            let room = store.try_reserve_shard_throughput(name, &place.shard_id, size, now).await;
+            let room = store
+                .try_reserve_shard_throughput(name, &place.shard_id, size, now)
+                .await;
             let Ok(room) = room else {
                 outcomes.push(Err(rate_exceeded(name, &place.shard_id)));
                 continue;
@@ -145,17 +162,27 @@ impl Kinesis {
                 outcomes.push(Err(api_error(error)));
                 continue;
             }
-            outcomes.push(Ok(json!({ "ShardId": place.shard_id, "SequenceNumber": place.seq_num })));
+            outcomes.push(Ok(
+                json!({ "ShardId": place.shard_id, "SequenceNumber": place.seq_num }),
+            ));
         }
         self.0.changed.send_replace(());
         Ok(outcomes)
     }
 
     /// A shard and a sequence number for each record.
-    async fn places(&self, name: &str, entries: &[Entry<'_>]) -> Result<Vec<SequenceAllocation>, ApiError> {
+    async fn places(
+        &self,
+        name: &str,
+        entries: &[Entry<'_>],
+    ) -> Result<Vec<SequenceAllocation>, ApiError> {
         let hashes: Vec<_> = entries.iter().map(|entry| entry.hash).collect();
         loop {
-            let places = self.store().allocate_sequences_batch(name, &hashes).await.map_err(api_error)?;
+            let places = self
+                .store()
+                .allocate_sequences_batch(name, &hashes)
+                .await
+                .map_err(api_error)?;
             // A shard counts from 1. In the moment between its start and its counter's, all its numbers are 0.
             let is_counted = |place: &SequenceAllocation| {
                 parse_sequence(&place.seq_num).is_ok_and(|number| number.seq_ix != Some(0))
@@ -174,9 +201,13 @@ impl Kinesis {
     }
 
     /// The stream, the shard and the sequence number at which an iterator begins.
-    pub(super) async fn position(&self, input: &Value) -> Result<(String, String, String), ApiError> {
+    pub(super) async fn position(
+        &self,
+        input: &Value,
+    ) -> Result<(String, String, String), ApiError> {
         let kind = text(input, "ShardIteratorType");
-        let is_searched = matches!(kind, "LATEST" | "AT_TIMESTAMP") && input["StartingSequenceNumber"].is_null();
+        let is_searched =
+            matches!(kind, "LATEST" | "AT_TIMESTAMP") && input["StartingSequenceNumber"].is_null();
         let mut of_crate = input.clone();
         if is_searched {
             // The crate checks the stream and the shard, and gives the shard's own number.
@@ -201,7 +232,10 @@ impl Kinesis {
                 )));
             }
             let (from, to) = range(index, "");
-            let found = self.store().find_first_record_at_timestamp(&name, &from, &to, time).await;
+            let found = self
+                .store()
+                .find_first_record_at_timestamp(&name, &from, &to, time)
+                .await;
             if let Some((key, _)) = found {
                 return Ok((name, shard, number_of(&key).to_owned()));
             }
@@ -232,11 +266,15 @@ impl Kinesis {
                 ),
             ));
         }
-        let limit = input["Limit"].as_u64().map_or(MOST_RECORDS, |limit| limit as usize);
+        let limit = input["Limit"]
+            .as_u64()
+            .map_or(MOST_RECORDS, |limit| limit as usize);
         // Is the stream still there? A call for one that isn't costs its shard nothing.
         self.stream(&name).await?;
         self.0.reads.begin(&name, &shard, now)?;
-        let batch = self.read(&name, &shard, &position, limit, LARGEST_READ).await?;
+        let batch = self
+            .read(&name, &shard, &position, limit, LARGEST_READ)
+            .await?;
         self.0.reads.end(&name, &shard, batch.size);
         let mut output = json!({
             "Records": in_answer(&batch.records),
@@ -244,7 +282,10 @@ impl Kinesis {
         });
         match batch.children {
             Some(children) => output["ChildShards"] = children.into(),
-            None => output["NextShardIterator"] = create_shard_iterator(&name, &shard, &batch.next, now).into(),
+            None => {
+                output["NextShardIterator"] =
+                    create_shard_iterator(&name, &shard, &batch.next, now).into()
+            }
         }
         Ok(output)
     }
@@ -268,7 +309,8 @@ impl Kinesis {
             ));
         };
         let now = self.0.clock.now();
-        let oldest = seconds(now.saturating_sub(Millis::from(stream.retention_period_hours) * HOUR));
+        let oldest =
+            seconds(now.saturating_sub(Millis::from(stream.retention_period_hours) * HOUR));
         let mut batch = Batch {
             records: Vec::new(),
             size: 0,
@@ -282,12 +324,16 @@ impl Kinesis {
         let mut several = 16;
         'all: loop {
             let (from, to) = range(index, &batch.next);
-            let found = self.store().get_records_range_limited(name, &from, &to, several).await;
+            let found = self
+                .store()
+                .get_records_range_limited(name, &from, &to, several)
+                .await;
             let is_last = found.len() < several;
             for (key, record) in found {
                 let size = base64_decoded_len(&record.data) + record.partition_key.len();
                 let is_expired = record.approximate_arrival_timestamp < oldest;
-                let is_full = batch.records.len() == limit || !batch.records.is_empty() && batch.size + size > bytes;
+                let is_full = batch.records.len() == limit
+                    || !batch.records.is_empty() && batch.size + size > bytes;
                 if !is_expired && is_full {
                     more = true;
                     break 'all;
@@ -341,9 +387,17 @@ impl Reads {
     fn begin(&self, stream: &str, shard: &str, now: Millis) -> Result<(), ApiError> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (stream.to_owned(), shard.to_owned());
-        let window = windows.entry(key).or_insert(Window { began: now, calls: 0, bytes: 0 });
+        let window = windows.entry(key).or_insert(Window {
+            began: now,
+            calls: 0,
+            bytes: 0,
+        });
         if now >= window.began + window.length() {
-            *window = Window { began: now, calls: 0, bytes: 0 };
+            *window = Window {
+                began: now,
+                calls: 0,
+                bytes: 0,
+            };
         }
         if window.calls == READ_CALLS || window.bytes >= READ_BYTES {
             return Err(rate_exceeded(stream, shard));
@@ -380,7 +434,11 @@ pub(super) fn in_answer(records: &[(String, StoredRecord)]) -> Vec<ResponseRecor
 
 fn children(stream: &Stream, parent: &Shard) -> Vec<Value> {
     let parents = |shard: &Shard| -> Vec<String> {
-        [&shard.parent_shard_id, &shard.adjacent_parent_shard_id].into_iter().flatten().cloned().collect()
+        [&shard.parent_shard_id, &shard.adjacent_parent_shard_id]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     };
     stream
         .shards
@@ -395,7 +453,10 @@ fn children(stream: &Stream, parent: &Shard) -> Vec<Value> {
 
 /// The keys of a shard's records from a sequence number on, as the crate orders them.
 fn range(shard: i64, from: &str) -> (String, String) {
-    (format!("{}/{from}", shard_ix_to_hex(shard)), shard_ix_to_hex(shard + 1))
+    (
+        format!("{}/{from}", shard_ix_to_hex(shard)),
+        shard_ix_to_hex(shard + 1),
+    )
 }
 
 fn number_of(key: &str) -> &str {
@@ -425,7 +486,10 @@ fn date(time: Millis) -> String {
     let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(time));
     match text.split(' ').collect::<Vec<_>>()[..] {
         [weekday, day, month, year, time, _] => {
-            format!("{} {month} {day} {time} UTC {year}", weekday.trim_end_matches(','))
+            format!(
+                "{} {month} {day} {time} UTC {year}",
+                weekday.trim_end_matches(',')
+            )
         }
         _ => text,
     }

@@ -6,7 +6,9 @@ use super::{is_open, open_shards, text, Kinesis, CHANGE_MS, MOST_SHARDS};
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use ferrokinesis::error::KinesisErrorResponse;
-use ferrokinesis::sequence::{parse_sequence, shard_id_name, stringify_sequence, SeqObj, MAX_SEQ_IX};
+use ferrokinesis::sequence::{
+    parse_sequence, shard_id_name, stringify_sequence, SeqObj, MAX_SEQ_IX,
+};
 use ferrokinesis::types::{HashKeyRange, SequenceNumberRange, Shard, Stream, StreamStatus};
 use ferrokinesis::util::current_time_ms;
 use serde_json::{json, Value};
@@ -34,7 +36,9 @@ impl Kinesis {
             ));
         }
         if elsewhere.saturating_add(target) > MOST_SHARDS {
-            return limit(format!("Target shard count or number of open shards cannot be greater than {MOST_SHARDS}."));
+            return limit(format!(
+                "Target shard count or number of open shards cannot be greater than {MOST_SHARDS}."
+            ));
         }
         let begin = |stream: &mut Stream| match stream.stream_status {
             StreamStatus::Active => {
@@ -43,10 +47,15 @@ impl Kinesis {
             }
             status => Err(KinesisErrorResponse::client_error(
                 "ResourceInUseException",
-                Some(&format!("Stream {name} under account {ACCOUNT} not ACTIVE, instead in state {status}")),
+                Some(&format!(
+                    "Stream {name} under account {ACCOUNT} not ACTIVE, instead in state {status}"
+                )),
             )),
         };
-        self.store().update_stream(&name, begin).await.map_err(super::api_error)?;
+        self.store()
+            .update_stream(&name, begin)
+            .await
+            .map_err(super::api_error)?;
         let output = json!({
             "StreamName": name,
             "StreamARN": stream.stream_arn,
@@ -83,7 +92,9 @@ fn reshard(stream: &mut Stream, target: u32, now: u64) {
     let starts: Vec<u128> = (0..target).map(|n| part * n).collect();
     for &start in &starts {
         let inside = |shard: &Shard| {
-            is_open(shard) && shard.hash_key_range.start_u128() < start && start <= shard.hash_key_range.end_u128()
+            is_open(shard)
+                && shard.hash_key_range.start_u128() < start
+                && start <= shard.hash_key_range.end_u128()
         };
         if let Some(at) = stream.shards.iter().position(inside) {
             let (low, high) = bounds(&stream.shards[at]);
@@ -103,7 +114,10 @@ fn reshard(stream: &mut Stream, target: u32, now: u64) {
             let [first, second, ..] = parts[..] else {
                 break;
             };
-            let whole = (bounds(&stream.shards[first]).0, bounds(&stream.shards[second]).1);
+            let whole = (
+                bounds(&stream.shards[first]).0,
+                bounds(&stream.shards[second]).1,
+            );
             close(stream, first, now);
             close(stream, second, now);
             open(stream, whole, [Some(first), Some(second)], now);
@@ -112,12 +126,16 @@ fn reshard(stream: &mut Stream, target: u32, now: u64) {
 }
 
 fn bounds(shard: &Shard) -> (u128, u128) {
-    (shard.hash_key_range.start_u128(), shard.hash_key_range.end_u128())
+    (
+        shard.hash_key_range.start_u128(),
+        shard.hash_key_range.end_u128(),
+    )
 }
 
 /// When the shard was made, as its sequence numbers have it.
 fn made(shard: &Shard) -> u64 {
-    parse_sequence(&shard.sequence_number_range.starting_sequence_number).map_or(0, |number| number.shard_create_time)
+    parse_sequence(&shard.sequence_number_range.starting_sequence_number)
+        .map_or(0, |number| number.shard_create_time)
 }
 
 fn close(stream: &mut Stream, at: usize, now: u64) {
@@ -130,7 +148,11 @@ fn close(stream: &mut Stream, at: usize, now: u64) {
 fn open(stream: &mut Stream, (start, end): (u128, u128), parents: [Option<usize>; 2], now: u64) {
     let at = stream.shards.len();
     // Numbers begin with the time of their shard in seconds: later than the parents', they are greater than theirs.
-    let youngest = parents.iter().flatten().map(|&parent| made(&stream.shards[parent])).max();
+    let youngest = parents
+        .iter()
+        .flatten()
+        .map(|&parent| made(&stream.shards[parent]))
+        .max();
     let made = youngest.unwrap_or(0).max(now) + 1000;
     let [parent, adjacent] = parents.map(|parent| parent.map(|at| shard_id_name(at as i64)));
     stream.shards.push(Shard {
@@ -186,15 +208,26 @@ mod tests {
                 open.sort_unstable();
                 assert_eq!(open.len(), to as usize, "{from} to {to}");
                 assert_eq!((open[0].0, open[open.len() - 1].1), (0, u128::MAX));
-                assert!(open.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0), "{from} to {to}");
+                assert!(
+                    open.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0),
+                    "{from} to {to}"
+                );
                 let size = |(start, end): &(u128, u128)| (end - start) as f64;
-                assert!(open.iter().all(|part| (size(part) / size(&open[0]) - 1.0).abs() < 1e-9));
+                assert!(open
+                    .iter()
+                    .all(|part| (size(part) / size(&open[0]) - 1.0).abs() < 1e-9));
                 for shard in &stream.shards[1..] {
-                    for parent in [&shard.parent_shard_id, &shard.adjacent_parent_shard_id].into_iter().flatten() {
+                    for parent in [&shard.parent_shard_id, &shard.adjacent_parent_shard_id]
+                        .into_iter()
+                        .flatten()
+                    {
                         let parent = stream.shards.iter().find(|other| other.shard_id == *parent);
                         let parent = parent.expect("a parent there is");
                         assert!(!is_open(parent));
-                        let last = parent.sequence_number_range.ending_sequence_number.as_deref();
+                        let last = parent
+                            .sequence_number_range
+                            .ending_sequence_number
+                            .as_deref();
                         let first = &shard.sequence_number_range.starting_sequence_number;
                         assert!(last.expect("closed") < first.as_str(), "{from} to {to}");
                     }
