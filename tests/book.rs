@@ -87,7 +87,7 @@ fn a_missing_anchor_in_a_sentence_stops_the_build() {
 }
 
 #[test]
-fn a_missing_anchor_in_a_session_stops_the_build() {
+fn a_missing_session_stops_the_build() {
     Broken::with(
         "missing-part",
         "\n```console\n{{#include transcripts/nothing.txt:part}}\n```\n",
@@ -481,6 +481,19 @@ fn id(heading: &str) -> String {
         _ => None,
     };
     heading.chars().filter_map(kept).collect()
+}
+
+#[test]
+fn the_appendix_lists_the_operations_of_the_lab() {
+    let page = read("book/differences.md");
+    for (service, operations) in [
+        ("SQS", &localcloud::sqs::OPERATIONS[..]),
+        ("CloudFormation", &localcloud::cloudformation::OPERATIONS),
+        ("STS", &localcloud::sts::OPERATIONS),
+    ] {
+        let row = format!("| {service} | {} |", operations.join(", "));
+        assert!(page.contains(&row), "differences.md lacks the row: {row}");
+    }
 }
 
 fn words(text: &str) -> BTreeSet<String> {

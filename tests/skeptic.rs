@@ -2,10 +2,13 @@
 //! chapter, heading and line: `send_sect_sending_line_14`.
 
 use localcloud::{LocalCloud, Options};
+use std::any::Any;
 use std::collections::HashMap;
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
 
 mod blocks {
     include!(concat!(env!("OUT_DIR"), "/blocks.rs"));
@@ -49,14 +52,33 @@ fn run_test(root: &str, out: &str, target: &str, program: &str) {
         if ALONE.iter().any(|call| program.contains(call)) {
             let _turn = TURNS.write().unwrap_or_else(PoisonError::into_inner);
             let _own = start();
-            let outcome = panic::catch_unwind(|| skeptic::rt::run_test(root, out, target, program));
+            let outcome = panic::catch_unwind(|| run(root, out, target, program));
             env::set_var("AWS_ENDPOINT_URL", shared.endpoint());
             outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
         } else {
             let _turn = TURNS.read().unwrap_or_else(PoisonError::into_inner);
-            skeptic::rt::run_test(root, out, target, program);
+            run(root, out, target, program);
         }
     });
+}
+
+/// Has skeptic run the program. On Linux an executable can't be started while it is open for writing, and a compiler
+/// that another thread starts while skeptic writes it holds it open for a moment: then skeptic is asked again.
+fn run(root: &str, out: &str, target: &str, program: &str) {
+    loop {
+        match panic::catch_unwind(|| skeptic::rt::run_test(root, out, target, program)) {
+            Ok(()) => return,
+            Err(panic) if is_busy(&*panic) => thread::sleep(Duration::from_millis(20)),
+            Err(panic) => panic::resume_unwind(panic),
+        }
+    }
+}
+
+fn is_busy(panic: &(dyn Any + Send)) -> bool {
+    let message = panic.downcast_ref::<String>();
+    message.is_some_and(|message| {
+        message.starts_with("Could not run") && message.ends_with("Text file busy (os error 26)")
+    })
 }
 
 /// Called by the test of each `no_run` block.

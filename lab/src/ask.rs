@@ -64,6 +64,7 @@ fn fault(cloud: &Client, command: FaultCommand) -> Result<Vec<Fault>> {
             (Kind::LostResponse, operation.target, times)
         }
         FaultCommand::Throttle { operation, times } => (Kind::Throttle, operation.target, times),
+        FaultCommand::FifoQuota { target, times } => (Kind::FifoQuota, target, times),
         FaultCommand::List => return cloud.get("/lab/faults"),
         FaultCommand::Clear => return cloud.delete("/lab/faults"),
     };
@@ -105,6 +106,7 @@ fn faults(faults: &[Fault]) -> String {
             Kind::DuplicateDelivery => "duplicate-delivery",
             Kind::LostResponse => "lost-response",
             Kind::Throttle => "throttle",
+            Kind::FifoQuota => "fifo-quota",
         };
         let target = fault.target.as_deref().unwrap_or("any");
         let _ = write!(text, "\n  {kind:<18}  {target:<24}  {}", times(fault.count));

@@ -95,6 +95,14 @@ enum FaultCommand {
         #[command(flatten)]
         times: Times,
     },
+    /// A FIFO queue refuses calls beyond its quota
+    FifoQuota {
+        /// The queue's name; any FIFO queue when left out
+        #[arg(long, value_name = "QUEUE")]
+        target: Option<String>,
+        #[command(flatten)]
+        times: Times,
+    },
     /// Show the faults that wait to happen
     List,
     /// Forget the faults that wait to happen

@@ -21,7 +21,7 @@ mod http;
 pub mod ids;
 pub mod kinesis;
 pub mod sqs;
-mod sts;
+pub mod sts;
 pub mod wire;
 
 use clock::Clock;

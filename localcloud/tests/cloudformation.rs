@@ -530,6 +530,57 @@ async fn a_queue_without_a_name_gets_one() {
 }
 
 #[tokio::test]
+async fn a_fifo_queue_comes_from_its_template_and_stays_one() {
+    let cloud = Cloud::new();
+    assert_eq!(cloud.create("Lab", FIFO_TEMPLATE).await, "CREATE_COMPLETE");
+    let stack = cloud.describe("Lab").await;
+    assert_eq!(all(&stack, "OutputKey"), ["FIFOQueueARN", "FIFOQueueURL"]);
+    let attributes = cloud.attributes("FIFOQueue.fifo").await;
+    assert_eq!(attributes["FifoQueue"], "true");
+    assert_eq!(attributes["ContentBasedDeduplication"], "true");
+    assert_eq!(attributes["DeduplicationScope"], "queue");
+    assert_eq!(attributes["FifoThroughputLimit"], "perQueue");
+
+    let high = "ContentBasedDeduplication: true\n      DeduplicationScope: messageGroup\n      \
+                FifoThroughputLimit: perMessageGroupId";
+    let high = FIFO_TEMPLATE.replace("ContentBasedDeduplication: true", high);
+    assert_eq!(cloud.update("Lab", &high).await, "UPDATE_COMPLETE");
+    let attributes = cloud.attributes("FIFOQueue.fifo").await;
+    assert_eq!(attributes["DeduplicationScope"], "messageGroup");
+    assert_eq!(attributes["FifoThroughputLimit"], "perMessageGroupId");
+
+    let standard = high.replace("FifoQueue: true", "FifoQueue: false");
+    assert_eq!(
+        cloud.update("Lab", &standard).await,
+        "UPDATE_ROLLBACK_COMPLETE"
+    );
+    let reasons = cloud.reasons("Lab").await;
+    let expected = "#/FifoQueue: a new value needs a new queue in place of the old one";
+    assert!(reasons.contains(expected), "{reasons}");
+    assert_eq!(
+        cloud.attributes("FIFOQueue.fifo").await["FifoQueue"],
+        "true"
+    );
+}
+
+#[tokio::test]
+async fn a_fifo_queue_without_a_name_gets_one_that_ends_so() {
+    let cloud = Cloud::new();
+    for stack in ["Lab".to_owned(), "S".repeat(128)] {
+        let template = queues(&[("Q", "FifoQueue: true")]);
+        assert_eq!(cloud.create(&stack, &template).await, "CREATE_COMPLETE");
+        let resources = [("StackName", stack.as_str())];
+        let listed = cloud.ok("DescribeStackResources", &resources).await;
+        let id = first(&listed, "PhysicalResourceId");
+        let name = id.rsplit('/').next().unwrap_or_default();
+        assert!(name.ends_with(".fifo") && name.len() <= 80, "{name}");
+        assert_eq!(cloud.attributes(name).await["FifoQueue"], "true");
+    }
+    let named = queues(&[("Q", "QueueName: work, FifoQueue: true")]);
+    assert_eq!(cloud.create("Wrong", &named).await, "ROLLBACK_COMPLETE");
+}
+
+#[tokio::test]
 async fn a_property_that_a_queue_lacks_fails_the_resource() {
     let cloud = Cloud::new();
     for (property, complaint) in [
@@ -600,6 +651,8 @@ async fn a_failed_update_is_rolled_back() {
         let reasons = cloud.reasons("Lab").await;
         let expected = "The following resource(s) failed to create: [C]. ";
         assert!(reasons.contains(expected), "{reasons}");
+        let kept = cloud.ok("GetTemplate", &[("StackName", "Lab")]).await;
+        assert!(kept.contains("DelaySeconds: 5"), "{kept}");
         cloud.clock.advance(Duration::from_secs(61));
     }
     let renamed = queues(&[("A", "QueueName: other, DelaySeconds: 5")]);
@@ -694,6 +747,9 @@ Resources:
     DependsOn: Main
     Properties: {QueueName: extra}
   Nothing: {Type: AWS::SQS::Queue, Condition: Never}
+  Named:
+    Type: AWS::SQS::Queue
+    Properties: {Tags: [{Key: k, Value: !If [Live, !GetAtt Extra.QueueName, none]}]}
 Outputs:
   Extra: {Condition: Live, Value: !Ref Extra}
   Main: {Value: !Ref Main}
@@ -892,6 +948,12 @@ async fn a_wrong_call_is_refused() {
         let error = cloud.error("CreateStack", &form).await;
         assert!(error.contains(message), "{error}");
     }
+    let form = [("StackName", "Lab"), ("DisableRollback", "true")];
+    let error = cloud.error("UpdateStack", &form).await;
+    assert_eq!(
+        error,
+        "ValidationError: DisableRollback is not in this lab."
+    );
     let error = cloud.error("DetectStackDrift", &[]).await;
     assert!(error.starts_with("UnknownOperationException: cloudformation DetectStackDrift"));
 }
@@ -962,55 +1024,29 @@ async fn deletion_waits_for_creation() {
     );
 }
 
-#[tokio::test]
-async fn the_fifo_template_makes_a_fifo_queue() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_is_never_worked_on_twice_at_a_time() {
     let cloud = Cloud::new();
-    assert_eq!(
-        cloud.create("SQSFIFOQueue", FIFO_TEMPLATE).await,
-        "CREATE_COMPLETE"
-    );
-    let stack = cloud.describe("SQSFIFOQueue").await;
-    assert!(stack.contains("<OutputKey>FIFOQueueURL</OutputKey><OutputValue>http://127.0.0.1:4566/000000000000/FIFOQueue.fifo<"), "{stack}");
+    let many: Vec<_> = (0..30).map(|n| (format!("Q{n}"), "")).collect();
+    let many: Vec<_> = many.iter().map(|(name, none)| (&**name, *none)).collect();
+    let template = queues(&many);
+    for _ in 0..30 {
+        let form = [("StackName", "Lab"), ("TemplateBody", template.as_str())];
+        tokio::select! {
+            biased;
+            _ = cloud.call("CreateStack", &form) => {}
+            () = std::future::ready(()) => {}
+        }
+        let id = first(&cloud.describe("Lab").await, "StackId");
+        cloud.ok("DeleteStack", &[("StackName", "Lab")]).await;
+        assert_eq!(cloud.settle(&id).await, "DELETE_COMPLETE");
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let left = cloud.sqs("ListQueues", json!({})).await.expect("queues");
     assert!(
-        stack.contains("<OutputValue>arn:aws:sqs:us-east-1:000000000000:FIFOQueue.fifo<"),
-        "{stack}"
+        left["QueueUrls"].as_array().is_none_or(Vec::is_empty),
+        "{left}"
     );
-    let url = format!("{BASE}/000000000000/FIFOQueue.fifo");
-    let attributes = cloud.attributes(&url).await;
-    assert_eq!(attributes["FifoQueue"], "true");
-    assert_eq!(attributes["ContentBasedDeduplication"], "true");
-
-    let form = [
-        ("StackName", "wrong"),
-        ("TemplateBody", FIFO_TEMPLATE),
-        ("Parameters.member.1.ParameterKey", "QueueName"),
-        ("Parameters.member.1.ParameterValue", "NotFifo"),
-    ];
-    assert_eq!(cloud.create_with(&form).await, "ROLLBACK_COMPLETE");
-}
-
-#[tokio::test]
-async fn fifo_properties_reach_the_queue_and_a_generated_name_ends_with_fifo() {
-    let cloud = Cloud::new();
-    let template = r#"
-Resources:
-  Q:
-    Type: AWS::SQS::Queue
-    Properties:
-      FifoQueue: true
-      DeduplicationScope: messageGroup
-      FifoThroughputLimit: perMessageGroupId
-Outputs:
-  Url: {Value: !Ref Q}
-"#;
-    let name = "s".repeat(100);
-    assert_eq!(cloud.create(&name, template).await, "CREATE_COMPLETE");
-    let url = first(&cloud.describe(&name).await, "OutputValue");
-    let queue = url.rsplit('/').next().unwrap_or_default();
-    assert!(queue.ends_with(".fifo") && queue.len() == 80, "{queue}");
-    let attributes = cloud.attributes(&url).await;
-    assert_eq!(attributes["DeduplicationScope"], "messageGroup");
-    assert_eq!(attributes["FifoThroughputLimit"], "perMessageGroupId");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test queue` runs it for longer.
 
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
 use localcloud::sqs::message::{md5_of_body, Message};
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
 use localcloud::sqs::queue::{Queue, LONGEST_IN_FLIGHT};
@@ -62,6 +64,8 @@ struct Copy {
     receives: u32,
     received_at: u64,
     handle: Option<String>,
+    /// Its place in the queue, known from the first receipt handle on: it tells copies apart.
+    place: Option<u64>,
 }
 
 #[derive(Default)]
@@ -110,13 +114,25 @@ impl Model {
             .position(|copy| copy.handle.as_deref() == Some(handle))
     }
 
-    /// A visible copy of this message that was received this often before.
-    fn visible(&mut self, id: &str, receives: u32) -> Option<usize> {
-        let now = self.now;
+    /// A visible copy of this message, received this often before, whose place fits.
+    fn visible(
+        &self,
+        id: &str,
+        receives: u32,
+        fits: impl Fn(Option<u64>) -> bool,
+    ) -> Option<usize> {
+        let visible = |copy: &Copy| copy.hidden_until <= self.now && fits(copy.place);
         self.copies
             .iter()
-            .position(|copy| copy.id == id && copy.receives == receives && copy.hidden_until <= now)
+            .position(|copy| copy.id == id && copy.receives == receives && visible(copy))
     }
+}
+
+/// The message's place in the queue, as its receipt handle carries it.
+fn place(receipt_handle: &str) -> Option<u64> {
+    let bytes = STANDARD.decode(receipt_handle).ok()?;
+    let word = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    Some(word(0)? ^ word(8)?)
 }
 
 fn message(id: String, now: u64) -> Arc<Message> {
@@ -137,7 +153,9 @@ fn message(id: String, now: u64) -> Arc<Message> {
     })
 }
 
-fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
+/// Runs the steps; with `repeats` those that repeat deliveries, else those that give messages up or take them out,
+/// because there only a receipt handle tells two copies of a message apart.
+fn run(seed: u64, steps: Vec<Step>, repeats: bool) -> Result<(), TestCaseError> {
     let mut queue = Queue::new(seed);
     let mut model = Model {
         now: START,
@@ -160,6 +178,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                     receives: 0,
                     received_at: 0,
                     handle: None,
+                    place: None,
                 });
             }
             Step::Receive {
@@ -169,6 +188,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 max,
                 repeated,
             } => {
+                let (max, repeated) = (max.filter(|_| !repeats), repeated && repeats);
                 let receive = Receive {
                     poll: if short { Poll::Short } else { Poll::Long },
                     most,
@@ -182,7 +202,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 prop_assert!(received.deliveries.len() <= most);
                 for dead in &received.dead {
                     prop_assert!(Some(dead.receives) >= max, "given up too early");
-                    let at = model.visible(&dead.id, dead.receives);
+                    let at = model.visible(&dead.id, dead.receives, |_| true);
                     prop_assert!(at.is_some(), "given up, but not visible: {}", dead.id);
                     model.copies.remove(at.expect("checked"));
                 }
@@ -192,7 +212,13 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                         max.is_none_or(|max| delivery.message.receives <= max),
                         "received too often"
                     );
-                    let at = model.visible(id, delivery.message.receives - 1);
+                    let (before, here) = (
+                        delivery.message.receives - 1,
+                        place(&delivery.receipt_handle),
+                    );
+                    let at = model
+                        .visible(id, before, |place| place == here)
+                        .or_else(|| model.visible(id, before, |place| place.is_none()));
                     prop_assert!(at.is_some(), "{id} was handed out while hidden or gone");
                     let copy = &mut model.copies[at.expect("checked")];
                     copy.receives += 1;
@@ -200,12 +226,14 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                     copy.in_flight = true;
                     copy.hidden_until = now + timeout;
                     copy.handle = Some(delivery.receipt_handle.clone());
+                    copy.place = here;
                     prop_assert_eq!(copy.sent_at, delivery.message.sent_at);
                     if repeated {
                         let again = Copy {
                             hidden_until: now,
                             in_flight: false,
                             handle: None,
+                            place: None,
                             ..copy.clone()
                         };
                         model.copies.push(again);
@@ -259,11 +287,12 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 queue.purge();
                 model.copies.clear();
             }
+            Step::Take(_) if repeats => {}
             Step::Take(most) => {
                 let taken = queue.take(most);
                 prop_assert_eq!(taken.len(), most.min(model.counts().visible));
                 for message in taken {
-                    let at = model.visible(&message.id, message.receives);
+                    let at = model.visible(&message.id, message.receives, |_| true);
                     prop_assert!(at.is_some(), "took what was not visible");
                     model.copies.remove(at.expect("checked"));
                 }
@@ -328,8 +357,8 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
-        run(seed, steps)?;
+    fn a_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps(), repeats in any::<bool>()) {
+        run(seed, steps, repeats)?;
     }
 
     #[test]

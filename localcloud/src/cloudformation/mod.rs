@@ -212,6 +212,10 @@ impl CloudFormation {
     fn update_stack(&self, form: &Form, xml: &mut Xml) -> Result<JoinHandle<()>, ApiError> {
         let name = form.required("StackName")?;
         refuse_left_out(form)?;
+        // Differs from AWS: failed-updates: an update that fails is always rolled back.
+        if form.get("DisableRollback") == Some("true") {
+            return Err(left_out("DisableRollback"));
+        }
         let (event_id, now) = (self.0.uuid(), self.0.clock.now());
         let mut state = self.0.state();
         let at = state
@@ -625,10 +629,12 @@ fn refuse_left_out(form: &Form) -> Result<(), ApiError> {
     ] {
         refuse(form, member)?;
     }
-    match form.get("EnableTerminationProtection") {
-        Some("true") => Err(left_out("EnableTerminationProtection")),
-        _ => Ok(()),
+    for switch in ["EnableTerminationProtection", "RetainExceptOnCreate"] {
+        if form.get(switch) == Some("true") {
+            return Err(left_out(switch));
+        }
     }
+    Ok(())
 }
 
 fn refuse(form: &Form, member: &str) -> Result<(), ApiError> {

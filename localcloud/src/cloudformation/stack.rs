@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
-// Differs from AWS: events-kept: a stack keeps its newest 2,000 events; AWS keeps those of 90 days.
+// Differs from AWS: events-kept: a stack keeps its newest 2,000 events.
 const MOST_EVENTS: usize = 2000;
 const RANDOM_LENGTH: usize = 12;
 pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
@@ -471,7 +471,7 @@ impl Work {
     /// Sets the status of a resource and tells it as an event.
     fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
         let now = self.shared.clock.now();
-        let event_id = format!("{name}-{status}-{}", super::timestamp(now));
+        let event_id = format!("{name}-{status}-{}", self.shared.uuid());
         self.with(|stack| {
             let mut resources = stack.resources.iter_mut();
             let Some(resource) = resources.find(|resource| resource.name == name) else {

@@ -4,12 +4,12 @@ use super::deduplication;
 use super::message::{self, Attributes, Message};
 use super::messages::{Delivery, Poll, Receive, Received, Refusal};
 use super::queue::MOST_IN_FLIGHT;
-use super::{in_range, invalid_parameter, missing, name_in, sqs_error, Entry, First, Sqs};
+use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, Entry, First, Sqs};
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The one user of the local cloud, as senders are named.
@@ -106,24 +106,37 @@ pub struct ReceiveMessage {
     receive_request_attempt_id: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
+/// What a receive answers.
 pub struct Messages {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<Shown>,
+    input: ReceiveMessage,
+    deliveries: Vec<Delivery>,
+}
+
+impl Serialize for Messages {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output<'a> {
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            messages: Vec<Shown<'a>>,
+        }
+        let show = |delivery| self.input.show(delivery);
+        let messages = self.deliveries.iter().map(show).collect();
+        Output { messages }.serialize(serializer)
+    }
 }
 
 /// A message as a receive shows it.
 #[derive(Serialize)]
-pub struct Shown {
+struct Shown<'a> {
     #[serde(rename = "MessageId")]
-    message_id: String,
+    message_id: &'a str,
     #[serde(rename = "ReceiptHandle")]
-    receipt_handle: String,
+    receipt_handle: &'a str,
     #[serde(rename = "MD5OfBody")]
-    md5_of_body: String,
+    md5_of_body: &'a str,
     #[serde(rename = "Body")]
-    body: String,
+    body: &'a str,
     #[serde(rename = "Attributes", skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'static str, String>,
     #[serde(
@@ -135,7 +148,7 @@ pub struct Shown {
         rename = "MessageAttributes",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    message_attributes: Attributes,
+    message_attributes: BTreeMap<&'a String, &'a message::Value>,
 }
 
 /// `DeleteMessage` and `ChangeMessageVisibility`, or an entry of their batches.
@@ -149,14 +162,15 @@ pub struct Handle {
 }
 
 impl Sqs {
-    pub(super) fn send_message(&self, input: Send) -> Result<Sent, ApiError> {
-        let name = name_in(&input.queue_url)?;
+    pub(super) fn send_message(&self, mut input: Send) -> Result<Sent, ApiError> {
+        let url = std::mem::take(&mut input.queue_url);
+        let name = name_in(&url)?;
         let size = input.size();
         let now = self.0.clock.now();
         let mut state = self.lock();
         self.check_quota(state.entry(name, now)?, now, "SendMessage", 1)?;
         state.make_room(size)?;
-        state.entry(name, now)?.take_in(now, &input, size)
+        state.entry(name, now)?.take_in(now, input, size)
     }
 
     pub(super) fn send_message_batch(&self, input: Batch<Send>) -> Result<Outcome<Sent>, ApiError> {
@@ -179,10 +193,15 @@ impl Sqs {
         }
         state.make_room(total + MOST_ENTRIES * super::OVERHEAD)?;
         let queue = state.entry(name, now)?;
-        let results = input.entries.into_iter().zip(sizes).map(|(entry, size)| {
-            let sent = queue.take_in(now, &entry, size);
-            (entry.id, sent)
-        });
+        let results = input
+            .entries
+            .into_iter()
+            .zip(sizes)
+            .map(|(mut entry, size)| {
+                let id = std::mem::take(&mut entry.id);
+                let sent = queue.take_in(now, entry, size);
+                (id, sent)
+            });
         Ok(outcome(results, |id, sent| Sent { id, ..sent }))
     }
 
@@ -205,10 +224,7 @@ impl Sqs {
             let (deliveries, next_due) = self.receive_now(name, &receive, &input)?;
             let now = self.0.clock.now();
             if !deliveries.is_empty() || now >= deadline {
-                let show = |delivery| input.show(delivery);
-                return Ok(Messages {
-                    messages: deliveries.into_iter().map(show).collect(),
-                });
+                return Ok(Messages { input, deliveries });
             }
             let wake = next_due.unwrap_or(deadline).min(deadline);
             tokio::select! {
@@ -246,11 +262,10 @@ impl Sqs {
         })?;
         let Received { deliveries, dead } = received;
         entry.remember(now, input, &deliveries);
-        let source_arn = entry.arn();
         let next_due = entry.queue.next_due();
         if let Some(target) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
             for message in dead {
-                target.bury(now, &message, &source_arn);
+                target.bury(now, &message, arn_of(name));
             }
         }
         Ok((deliveries, next_due))
@@ -300,7 +315,7 @@ impl Sqs {
 }
 
 impl Entry {
-    fn take_in(&mut self, now: Millis, send: &Send, size: usize) -> Result<Sent, ApiError> {
+    fn take_in(&mut self, now: Millis, send: Send, size: usize) -> Result<Sent, ApiError> {
         message::check_body(&send.message_body)?;
         message::check_attributes(&send.message_attributes)?;
         message::check_system_attributes(&send.message_system_attributes)?;
@@ -321,17 +336,16 @@ impl Entry {
             (0, 900),
             "DelaySeconds must be >= 0 and <= 900.",
         )?;
-        let deduplication_id = self.deduplication_id(send)?;
-        let md5_of_body = message::md5_of_body(&send.message_body);
-        let sent = |first: First| Sent {
+        let deduplication_id = self.deduplication_id(&send)?;
+        let mut sent = Sent {
             id: String::new(),
-            message_id: first.message_id,
-            md5_of_body: md5_of_body.clone(),
+            message_id: String::new(),
+            md5_of_body: message::md5_of_body(&send.message_body),
             md5_of_attributes: message::md5_of_attributes(send.message_attributes.iter()),
             md5_of_system_attributes: message::md5_of_attributes(
                 send.message_system_attributes.iter(),
             ),
-            sequence_number: first.sequence_number,
+            sequence_number: None,
         };
         let key = deduplication_id.clone().map(|id| {
             let fifo = self.settings.fifo.as_ref();
@@ -340,16 +354,19 @@ impl Entry {
         });
         if let (Some(memories), Some(key)) = (&mut self.fifo, &key) {
             if let Some(first) = memories.sends.recall(now, key) {
-                return Ok(sent(first.clone()));
+                sent.message_id.clone_from(&first.message_id);
+                sent.sequence_number.clone_from(&first.sequence_number);
+                return Ok(sent);
             }
         }
+        sent.message_id = self.queue.new_message_id();
         let message = Message {
-            id: self.queue.new_message_id(),
-            md5_of_body: md5_of_body.clone(),
-            body: send.message_body.clone(),
-            attributes: send.message_attributes.clone(),
-            system_attributes: send.message_system_attributes.clone(),
-            group_id: send.message_group_id.clone(),
+            id: sent.message_id.clone(),
+            md5_of_body: sent.md5_of_body.clone(),
+            body: send.message_body,
+            attributes: send.message_attributes,
+            system_attributes: send.message_system_attributes,
+            group_id: send.message_group_id,
             deduplication_id,
             sequence_number: None,
             size,
@@ -358,15 +375,15 @@ impl Entry {
             first_received_at: None,
             dead_letter_source: None,
         };
-        let message_id = message.id.clone();
-        let first = First {
-            sequence_number: self.put(now, Arc::new(message), Millis::from(delay) * 1000),
-            message_id,
-        };
+        sent.sequence_number = self.put(now, Arc::new(message), Millis::from(delay) * 1000);
         if let (Some(memories), Some(key)) = (&mut self.fifo, key) {
-            memories.sends.remember(now, key, first.clone());
+            let first = First {
+                message_id: sent.message_id.clone(),
+                sequence_number: sent.sequence_number.clone(),
+            };
+            memories.sends.remember(now, key, first);
         }
-        Ok(sent(first))
+        Ok(sent)
     }
 
     /// What a FIFO queue knows this send by; a standard queue takes no such thing.
@@ -403,9 +420,9 @@ impl Entry {
     }
 
     /// Takes in what a source queue gave up.
-    fn bury(&mut self, now: Millis, message: &Message, source_arn: &str) {
+    fn bury(&mut self, now: Millis, message: &Message, source_arn: String) {
         let message = Message {
-            dead_letter_source: Some(source_arn.to_owned()),
+            dead_letter_source: Some(source_arn),
             sent_at: match self.fifo {
                 Some(_) => now,
                 None => message.sent_at,
@@ -534,8 +551,8 @@ impl ReceiveMessage {
             .chain(&self.message_system_attribute_names)
     }
 
-    fn show(&self, delivery: Delivery) -> Shown {
-        let message = delivery.message;
+    fn show<'a>(&self, delivery: &'a Delivery) -> Shown<'a> {
+        let message = &delivery.message;
         let asked = |name: &str| {
             self.message_attribute_names.iter().any(|pattern| {
                 pattern == "All"
@@ -545,19 +562,22 @@ impl ReceiveMessage {
                         .is_some_and(|prefix| name.starts_with(prefix))
             })
         };
-        let message_attributes: Attributes = message
+        let message_attributes: BTreeMap<_, _> = message
             .attributes
             .iter()
             .filter(|(name, _)| asked(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         Shown {
-            message_id: message.id.clone(),
-            receipt_handle: delivery.receipt_handle,
-            md5_of_body: message.md5_of_body.clone(),
-            body: message.body.clone(),
-            attributes: self.system_attributes(&message),
-            md5_of_attributes: message::md5_of_attributes(message_attributes.iter()),
+            message_id: &message.id,
+            receipt_handle: &delivery.receipt_handle,
+            md5_of_body: &message.md5_of_body,
+            body: &message.body,
+            attributes: self.system_attributes(message),
+            md5_of_attributes: message::md5_of_attributes(
+                message_attributes
+                    .iter()
+                    .map(|(name, value)| (*name, *value)),
+            ),
             message_attributes,
         }
     }
@@ -654,7 +674,7 @@ fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiE
             ),
         ));
     }
-    let mut seen = HashSet::new();
+    let mut seen = Vec::with_capacity(ids.len());
     for id in ids {
         let characters = id
             .bytes()
@@ -665,12 +685,13 @@ fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiE
                 "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned(),
             ));
         }
-        if !seen.insert(id) {
+        if seen.contains(&id) {
             return Err(sqs_error(
                 "BatchEntryIdsNotDistinct",
                 format!("Id {id} repeated."),
             ));
         }
+        seen.push(id);
     }
     Ok(())
 }

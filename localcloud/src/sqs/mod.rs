@@ -110,7 +110,6 @@ struct Memories {
     quotas: BTreeMap<&'static str, Quota>,
 }
 
-#[derive(Clone)]
 struct First {
     message_id: String,
     sequence_number: Option<String>,

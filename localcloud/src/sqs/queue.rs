@@ -139,14 +139,12 @@ impl Queue {
             .expect("a sequence in an index is a message of the queue")
     }
 
+    /// Hides a message that is on no host's list.
     fn hide(&mut self, sequence: Sequence, state: State) {
         let (State::Delayed { until } | State::InFlight { until }) = state else {
             return;
         };
-        let stored = self.stored(sequence);
-        stored.state = state;
-        let host = stored.host;
-        self.hosts[host].remove(&sequence);
+        self.stored(sequence).state = state;
         self.hidden.insert((until, sequence));
         self.in_flight += usize::from(matches!(state, State::InFlight { .. }));
     }
@@ -168,8 +166,10 @@ impl Queue {
 
     fn remove(&mut self, sequence: Sequence) -> Option<Arc<Message>> {
         let stored = self.messages.remove(&sequence)?;
-        self.unhide(sequence, stored.state);
-        self.hosts[stored.host].remove(&sequence);
+        match stored.state {
+            State::Visible => drop(self.hosts[stored.host].remove(&sequence)),
+            hidden => self.unhide(sequence, hidden),
+        }
         self.by_age.remove(&(stored.message.sent_at, sequence));
         self.bytes -= stored.message.size;
         Some(stored.message)
@@ -275,10 +275,12 @@ impl Messages for Queue {
         if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
-        self.show(receipt.sequence);
         if timeout > 0 {
-            let until = now + timeout;
+            let (state, until) = (stored.state, now + timeout);
+            self.unhide(receipt.sequence, state);
             self.hide(receipt.sequence, State::InFlight { until });
+        } else {
+            self.show(receipt.sequence);
         }
         Ok(())
     }

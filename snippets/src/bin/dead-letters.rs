@@ -47,10 +47,13 @@ async fn create(sqs: &Client, dead: &str) -> Result<String> {
 // ANCHOR_END: create
 
 // ANCHOR: work
-/// Receives until nothing comes. A message that `read` can't read is not deleted, but handed back.
+/// Receives until nothing comes, ten times at most. A message that `read` can't read is handed back.
 async fn work(sqs: &Client, queue: &str, read: fn(&str) -> Option<f64>) -> Result<Vec<f64>> {
     let mut prices = Vec::new();
-    while let Some(message) = receive_one(sqs, queue, 5).await? {
+    for _ in 0..10 {
+        let Some(message) = receive_one(sqs, queue, 5).await? else {
+            break;
+        };
         let body = message.body().unwrap_or_default();
         let handle = message.receipt_handle().unwrap_or_default();
         if let Some(price) = read(body) {

@@ -27,10 +27,7 @@ async fn delete_too_late(sqs: &Client, queue: &str) -> Result {
     let second = receive_one(sqs, queue, 5).await?.ok_or("it is lost")?;
     println!("Receiver 2 gets Order 1");
     assert_eq!(first.message_id, second.message_id, "the same message");
-    assert_ne!(
-        first.receipt_handle, second.receipt_handle,
-        "another handle"
-    );
+    assert_ne!(first.receipt_handle, second.receipt_handle, "new handle");
 
     delete(sqs, queue, first.receipt_handle).await?;
     println!("Receiver 1 is done and deletes Order 1: no error");

@@ -33,10 +33,7 @@ async fn come_back(sqs: &Client, queue: &str) -> Result {
     println!("Receiver 2 gets Order 1");
     println!("ApproximateReceiveCount: {}", receive_count(&again));
     assert_eq!(again.message_id, sent.message_id, "the message comes back");
-    assert_ne!(
-        again.receipt_handle, first.receipt_handle,
-        "the handle is new"
-    );
+    assert_ne!(again.receipt_handle, first.receipt_handle, "new handle");
     Ok(())
 }
 // ANCHOR_END: come_back
