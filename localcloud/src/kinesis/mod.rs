@@ -2,6 +2,10 @@
 //! and it lacks. `records` writes and reads by the lab's clock and within the limits of a shard, `fan_out` is
 //! `SubscribeToShard`, `reshard` is `UpdateShardCount`; here are the other operations.
 //!
+//! The crate's own clock cannot be moved. Everything that a reader sees of time is therefore measured here, by the
+//! lab's clock: arrival times, iterators and their five minutes, retention, `AT_TIMESTAMP`, the limits, subscriptions.
+// Differs from AWS: kinesis-clock: streams and consumers change their state, and sequence numbers rise, by the machine's time.
+//!
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>.
 
 mod fan_out;
@@ -67,6 +71,9 @@ const ON_DEMAND_SHARDS: u32 = 4;
 const LONGEST_RETENTION_HOURS: f64 = 8760.0;
 const LARGEST_RECORD: usize = 10 * 1024 * 1024;
 
+// Differs from AWS: kinesis-json: requests and answers are JSON; AWS takes CBOR too.
+// Differs from AWS: kinesis-rates: the limits of a shard's records hold; those of other calls, such as ListShards, do not.
+// Differs from AWS: closed-shards: a closed shard stays listed; on AWS it goes when its records are past their retention.
 /// What an operation answers.
 pub enum Answer {
     Json(Vec<u8>),
@@ -326,6 +333,7 @@ impl Kinesis {
             Some("AFTER_SHARD_ID") => {
                 after = after.max(filter["ShardId"].as_str().map(str::to_owned))
             }
+            // Differs from AWS: shard-filters: AT_TIMESTAMP and FROM_TIMESTAMP are refused.
             Some(kind) => {
                 return Err(ApiError::not_in_this_lab(
                     "kinesis",
