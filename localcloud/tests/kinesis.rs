@@ -545,6 +545,12 @@ fn records_and_batches_have_their_largest_size() {
         kinesis_error(&cloud, "PutRecords", batch(11)).0,
         "InvalidArgumentException"
     );
+    let large = json!({"StreamName": "t", "ShardCount": 1, "MaxRecordSizeInKiB": 2048});
+    kinesis(&cloud, "CreateStream", large);
+    active(&cloud, "t");
+    let mut record = of(2 * MIB - 1);
+    record["StreamName"] = "t".into();
+    kinesis(&cloud, "PutRecord", record);
 }
 
 #[test]

@@ -246,6 +246,9 @@ impl Kinesis {
             if is_on_demand(input) {
                 stream.stream_mode_details.stream_mode = StreamMode::OnDemand;
             }
+            if let Some(size) = input["MaxRecordSizeInKiB"].as_u64() {
+                stream.max_record_size_kib = size as u32;
+            }
             stream.tags = tags(&input["Tags"]);
             Ok(())
         };
@@ -437,6 +440,10 @@ fn rules(operation: Operation) -> Vec<(&'static str, FieldDef)> {
         Operation::CreateStream => {
             let mode = Operation::UpdateStreamMode.validation_rules().into_iter();
             rules.extend(mode.filter(|(name, _)| *name == "StreamModeDetails"));
+            let size = Operation::UpdateMaxRecordSize
+                .validation_rules()
+                .into_iter();
+            rules.extend(size.filter(|(name, _)| *name == "MaxRecordSizeInKiB"));
             let tags = Operation::TagResource.validation_rules().into_iter();
             rules.extend(tags.filter(|(name, _)| *name == "Tags"));
             for (name, rule) in &mut rules {
