@@ -645,6 +645,12 @@ fn split_and_merged_shards_end_with_their_children() {
     active(&cloud, "s");
     let after = put(&cloud, "k", "after");
     assert_ne!(after["ShardId"], id(0));
+    // One at a time: the shard has not ended while there is more.
+    let first = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    let input = json!({ "ShardIterator": first, "Limit": 1 });
+    let one = kinesis(&cloud, "GetRecords", input);
+    assert_eq!(data(&one), ["before"]);
+    assert!(one["NextShardIterator"].is_string() && one["ChildShards"].is_null());
     let (records, children) = drain(&cloud, &id(0));
     assert_eq!(records, ["before", "during"]);
     let ids: Vec<_> = children
