@@ -17,7 +17,12 @@ struct Advance {
 }
 
 /// Answers one request to `/lab/…`.
-pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+pub async fn answer(
+    cloud: &Cloud,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> (StatusCode, Value) {
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
@@ -55,6 +60,7 @@ pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (Statu
                 "clock": clock(cloud),
                 "faults": cloud.faults.waiting(),
                 "queues": cloud.sqs.status(),
+                "streams": cloud.kinesis.status().await,
             }),
         ),
         (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status") => (

@@ -12,6 +12,7 @@ mod template;
 
 use crate::clock::{Clock, Millis};
 use crate::ids;
+use crate::kinesis::Kinesis;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
@@ -81,6 +82,7 @@ pub struct CloudFormation(Arc<Shared>);
 struct Shared {
     clock: Clock,
     sqs: Sqs,
+    kinesis: Kinesis,
     state: Mutex<State>,
 }
 
@@ -110,10 +112,11 @@ impl State {
 }
 
 impl CloudFormation {
-    pub fn new(clock: Clock, sqs: Sqs, seed: u64) -> Self {
+    pub fn new(clock: Clock, sqs: Sqs, kinesis: Kinesis, seed: u64) -> Self {
         Self(Arc::new(Shared {
             clock,
             sqs,
+            kinesis,
             state: Mutex::new(State {
                 random: ids::source(seed, "cloudformation"),
                 stacks: Vec::new(),

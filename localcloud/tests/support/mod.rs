@@ -152,3 +152,51 @@ pub fn counts(cloud: &LocalCloud, queue: &str) -> (u32, u32, u32) {
         count("ApproximateNumberOfMessagesDelayed"),
     )
 }
+
+/// One Kinesis operation, its answer whole.
+pub fn kinesis_raw(cloud: &LocalCloud, operation: &str, body: &[u8]) -> Answer {
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.1"),
+    ];
+    exchange(cloud, &request("POST", "/", &headers, body)).expect("an answer")
+}
+
+/// One Kinesis operation that succeeds.
+pub fn kinesis(cloud: &LocalCloud, operation: &str, input: Value) -> Value {
+    let answer = kinesis_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{operation} {input}: {answer:?}");
+    answer.json()
+}
+
+/// One Kinesis operation that fails, and how: the type, and the message.
+pub fn kinesis_error(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
+    let answer = kinesis_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 400, "{operation} {input}: {answer:?}");
+    let text = |name: &str| answer.json()[name].as_str().unwrap_or_default().to_owned();
+    (text("__type"), text("message"))
+}
+
+/// Waits until a stream is active.
+pub fn active(cloud: &LocalCloud, stream: &str) {
+    for _ in 0..500 {
+        let input = json!({ "StreamName": stream });
+        let summary = kinesis(cloud, "DescribeStreamSummary", input);
+        if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{stream} doesn't become active");
+}
+
+/// A stream with so many shards, active.
+pub fn create_stream(cloud: &LocalCloud, stream: &str, shards: u32) {
+    kinesis(
+        cloud,
+        "CreateStream",
+        json!({ "StreamName": stream, "ShardCount": shards }),
+    );
+    active(cloud, stream);
+}
