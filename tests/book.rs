@@ -488,7 +488,6 @@ fn the_appendix_lists_the_operations_of_the_lab() {
     let page = read("book/differences.md");
     for (service, operations) in [
         ("SQS", &localcloud::sqs::OPERATIONS[..]),
-        ("Kinesis", &localcloud::kinesis::OPERATIONS),
         ("CloudFormation", &localcloud::cloudformation::OPERATIONS),
         ("STS", &localcloud::sts::OPERATIONS),
     ] {

@@ -23,14 +23,6 @@ struct Status {
     clock: Clock,
     faults: Vec<Fault>,
     queues: Vec<Queue>,
-    streams: Vec<Stream>,
-}
-
-#[derive(Deserialize)]
-struct Stream {
-    name: String,
-    shards: u64,
-    status: String,
 }
 
 #[derive(Deserialize)]
@@ -139,45 +131,21 @@ fn status(status: &Status) -> String {
     );
     if status.queues.is_empty() {
         text += "No queues yet.";
-    } else {
-        queues(&mut text, &status.queues);
+        return text;
     }
-    if !status.streams.is_empty() {
-        streams(&mut text, &status.streams);
-    }
-    text
-}
-
-fn queues(text: &mut String, queues: &[Queue]) {
-    let longest = queues.iter().map(|queue| queue.name.len()).max();
+    let longest = status.queues.iter().map(|queue| queue.name.len()).max();
     let width = longest.unwrap_or(0).max("Queue".len());
     let _ = write!(
         text,
         "{:<width$}  {:>9}  {:>9}  {:>9}",
         "Queue", "visible", "in flight", "delayed"
     );
-    for queue in queues {
+    for queue in &status.queues {
         let _ = write!(
             text,
             "\n{:<width$}  {:>9}  {:>9}  {:>9}",
             queue.name, queue.visible, queue.in_flight, queue.delayed
         );
     }
-}
-
-fn streams(text: &mut String, streams: &[Stream]) {
-    let longest = streams.iter().map(|stream| stream.name.len()).max();
-    let width = longest.unwrap_or(0).max("Stream".len());
-    let _ = write!(
-        text,
-        "\n{:<width$}  {:>9}  {:>9}",
-        "Stream", "shards", "status"
-    );
-    for stream in streams {
-        let _ = write!(
-            text,
-            "\n{:<width$}  {:>9}  {:>9}",
-            stream.name, stream.shards, stream.status
-        );
-    }
+    text
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
-// Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
+// Differs from AWS: no-rate-limits: nothing is throttled unless it is asked for.
 /// What can be made to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

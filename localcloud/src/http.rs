@@ -1,7 +1,6 @@
 //! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
 
 use crate::faults::Kind;
-use crate::kinesis;
 use crate::wire::error::ApiError;
 use crate::wire::query::Form;
 use crate::wire::{json, query};
@@ -12,9 +11,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, CONTENT_TYPE, HOST, ORIGIN};
-use hyper::http::uri::Authority;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rand::rngs::SmallRng;
@@ -25,9 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-/// A full batch of records, 10 MiB before base64, fits in; and one of messages, 1 MiB, whose every character is escaped
-/// as `\u0000` in the JSON.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+/// A full batch of 1 MiB whose every character is escaped as `\u0000` in the JSON fits in.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
 /// A client that takes longer for its headers, or for its body, is let go.
 const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 1024;
@@ -35,7 +32,6 @@ const MOST_CONNECTIONS: usize = 1024;
 const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const SQS: &str = "com.amazonaws.sqs";
-const KINESIS_CONTENT: &str = "application/x-amz-json-1.1";
 
 /// The answer is to be lost: the connection closes instead. See [`Kind::LostResponse`].
 #[derive(Debug)]
@@ -96,7 +92,8 @@ pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Route
 
 impl Door {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Lost> {
-        if let Err(reason) = check_sender(request.headers(), request.uri()) {
+        let headers = request.headers();
+        if let Err(reason) = check_sender(headers) {
             return Ok(text(StatusCode::FORBIDDEN, reason));
         }
         let path = request.uri().path();
@@ -111,24 +108,18 @@ impl Door {
         };
         if for_lab {
             let (status, answer) =
-                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body).await;
+                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body);
             return Ok(respond(
                 status,
                 "application/json",
                 answer.to_string().into(),
             ));
         }
-        let base = base_url(&parts.headers, &parts.uri);
-        self.call(&parts.headers, &base, &body).await
+        self.call(&parts.headers, &body).await
     }
 
     /// One call of an AWS operation.
-    async fn call(
-        &self,
-        headers: &HeaderMap,
-        base: &str,
-        body: &Bytes,
-    ) -> Result<Response<Body>, Lost> {
+    async fn call(&self, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Lost> {
         self.cloud.clock.note_request();
         let request_id = self.request_id();
         if let Some(target) = headers.get("x-amz-target") {
@@ -137,9 +128,11 @@ impl Door {
             let outcome = match service {
                 "AmazonSQS" => match self.throttled(operation, "RequestThrottled") {
                     Some(error) => Err(error),
-                    None => self.cloud.sqs.call(operation, body, base).await,
+                    None => {
+                        let base = base_url(headers);
+                        self.cloud.sqs.call(operation, body, &base).await
+                    }
                 },
-                "Kinesis_20131202" => return self.call_kinesis(operation, body, &request_id).await,
                 _ => Err(ApiError::not_in_this_lab(service, operation)),
             };
             self.deliver(operation)?;
@@ -162,7 +155,10 @@ impl Door {
                 CLOUDFORMATION,
                 match self.throttled(action, "Throttling") {
                     Some(error) => Err(error),
-                    None => self.cloud.cloudformation.call(action, &form, base).await,
+                    None => {
+                        let base = base_url(headers);
+                        self.cloud.cloudformation.call(action, &form, &base).await
+                    }
                 },
             ),
             Some("2011-06-15") => (STS, sts::call(action)),
@@ -187,43 +183,6 @@ impl Door {
                 &request_id,
             ),
         })
-    }
-
-    async fn call_kinesis(
-        &self,
-        operation: &str,
-        body: &[u8],
-        request_id: &str,
-    ) -> Result<Response<Body>, Lost> {
-        let code = match operation {
-            "GetRecords" | "GetShardIterator" | "PutRecord" | "PutRecords" => {
-                "ProvisionedThroughputExceededException"
-            }
-            _ => "LimitExceededException",
-        };
-        let outcome = match self.throttled(operation, code) {
-            Some(error) => Err(error),
-            None => self.cloud.kinesis.call(operation, body).await,
-        };
-        self.deliver(operation)?;
-        let mut response = match outcome {
-            Ok(kinesis::Answer::Json(body)) => {
-                respond(StatusCode::OK, KINESIS_CONTENT, Bytes::from(body))
-            }
-            Ok(kinesis::Answer::Events(body)) => {
-                let mut response = Response::new(body);
-                let content = HeaderValue::from_static("application/vnd.amazon.eventstream");
-                response.headers_mut().insert(CONTENT_TYPE, content);
-                response
-            }
-            Err(error) => respond(
-                StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
-                KINESIS_CONTENT,
-                Bytes::from(json::plain_error(&error)),
-            ),
-        };
-        set(&mut response, "x-amzn-requestid", request_id);
-        Ok(response)
     }
 
     fn throttled(&self, operation: &str, code: &str) -> Option<ApiError> {
@@ -265,12 +224,9 @@ impl Door {
 
 /// Lets in only who speaks to this machine by a loopback name, and no page of another site: the local cloud
 /// runs without passwords, so a web page must not be able to reach it through the reader's browser.
-fn check_sender(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
-    // HTTP/2 names the host in `:authority`, which hyper gives as the URI's; a request may have both.
-    let authority = uri.authority().map(|authority| Some(authority.as_str()));
-    let header = headers.get(HOST).map(|value| value.to_str().ok());
-    let mut hosts = authority.into_iter().chain(header).peekable();
-    if hosts.peek().is_none() || !hosts.all(|host| host.is_some_and(is_loopback)) {
+fn check_sender(headers: &HeaderMap) -> Result<(), &'static str> {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    if !host.is_some_and(is_loopback) {
         return Err("The local cloud answers to 127.0.0.1 and localhost only: the Host header names neither.\n");
     }
     let Some(origin) = headers.get(ORIGIN) else {
@@ -304,7 +260,7 @@ async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(text(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is larger than any request to AWS that this lab knows (16 MiB).\n",
+            "The body is larger than any request to AWS that this lab knows (8 MiB).\n",
         )),
         Ok(Err(_)) => Err(text(
             StatusCode::BAD_REQUEST,
@@ -318,10 +274,11 @@ async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
 }
 
 /// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
-fn base_url(headers: &HeaderMap, uri: &Uri) -> String {
-    let header = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = uri.authority().map(Authority::as_str);
-    let host = header.or(authority).unwrap_or_default();
+fn base_url(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     format!("http://{host}")
 }
 

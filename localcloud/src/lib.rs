@@ -1,6 +1,5 @@
 //! The embedded local cloud of *Queues & Streams*: an AWS-compatible endpoint on loopback that shows how SQS
-//! delivers: unordered and repeated deliveries, short polls that miss, messages that come back; and how Kinesis
-//! keeps: records for everyone to read, shard by shard, within limits.
+//! delivers: unordered and repeated deliveries, short polls that miss, messages that come back.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -19,7 +18,6 @@ mod control;
 pub mod faults;
 mod http;
 pub mod ids;
-pub mod kinesis;
 pub mod sqs;
 pub mod sts;
 pub mod wire;
@@ -27,7 +25,6 @@ pub mod wire;
 use clock::Clock;
 use cloudformation::CloudFormation;
 use faults::Faults;
-use kinesis::Kinesis;
 use sqs::Sqs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,7 +77,6 @@ pub(crate) struct Cloud {
     clock: Clock,
     faults: Faults,
     sqs: Sqs,
-    kinesis: Kinesis,
     cloudformation: CloudFormation,
 }
 
@@ -101,19 +97,12 @@ impl LocalCloud {
         let clock = Clock::with_patience(options.patience);
         let faults = Faults::default();
         let sqs = Sqs::new(clock.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::new(clock.clone());
         let cloud = Arc::new(Cloud {
             seed: options.seed,
-            cloudformation: CloudFormation::new(
-                clock.clone(),
-                sqs.clone(),
-                kinesis.clone(),
-                options.seed,
-            ),
+            cloudformation: CloudFormation::new(clock.clone(), sqs.clone(), options.seed),
             clock,
             faults,
             sqs,
-            kinesis,
         });
         runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
         Ok(Self {

@@ -12,7 +12,6 @@ mod template;
 
 use crate::clock::{Clock, Millis};
 use crate::ids;
-use crate::kinesis::Kinesis;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
@@ -82,7 +81,6 @@ pub struct CloudFormation(Arc<Shared>);
 struct Shared {
     clock: Clock,
     sqs: Sqs,
-    kinesis: Kinesis,
     state: Mutex<State>,
 }
 
@@ -112,11 +110,10 @@ impl State {
 }
 
 impl CloudFormation {
-    pub fn new(clock: Clock, sqs: Sqs, kinesis: Kinesis, seed: u64) -> Self {
+    pub fn new(clock: Clock, sqs: Sqs, seed: u64) -> Self {
         Self(Arc::new(Shared {
             clock,
             sqs,
-            kinesis,
             state: Mutex::new(State {
                 random: ids::source(seed, "cloudformation"),
                 stacks: Vec::new(),

@@ -458,7 +458,6 @@ impl Work {
     fn services<'a>(&'a self, base: &'a str) -> Services<'a> {
         Services {
             sqs: &self.shared.sqs,
-            kinesis: &self.shared.kinesis,
             base,
         }
     }

@@ -1,4 +1,4 @@
-//! The two wire forms of the services: AWS JSON 1.0 (SQS) and 1.1 (Kinesis), and the query protocol, form in and XML out
+//! The two wire forms of the services: AWS JSON 1.0 (SQS) and the query protocol, form in and XML out
 //! (CloudFormation, STS).
 
 pub mod error;
