@@ -23,6 +23,38 @@ struct Status {
     clock: Clock,
     faults: Vec<Fault>,
     queues: Vec<Queue>,
+    streams: Vec<Stream>,
+    functions: Vec<Function>,
+    roles: Vec<Role>,
+    log_groups: Vec<LogGroup>,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    name: String,
+    state: String,
+    running: u64,
+    warm: u64,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    name: String,
+    policies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct LogGroup {
+    name: String,
+    streams: u64,
+    events: u64,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    name: String,
+    shards: u64,
+    status: String,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +97,7 @@ fn fault(cloud: &Client, command: FaultCommand) -> Result<Vec<Fault>> {
         }
         FaultCommand::Throttle { operation, times } => (Kind::Throttle, operation.target, times),
         FaultCommand::FifoQuota { target, times } => (Kind::FifoQuota, target, times),
+        FaultCommand::PolicyDelay { target, times } => (Kind::PolicyDelay, target, times),
         FaultCommand::List => return cloud.get("/lab/faults"),
         FaultCommand::Clear => return cloud.delete("/lab/faults"),
     };
@@ -107,6 +140,7 @@ fn faults(faults: &[Fault]) -> String {
             Kind::LostResponse => "lost-response",
             Kind::Throttle => "throttle",
             Kind::FifoQuota => "fifo-quota",
+            Kind::PolicyDelay => "policy-delay",
         };
         let target = fault.target.as_deref().unwrap_or("any");
         let _ = write!(text, "\n  {kind:<18}  {target:<24}  {}", times(fault.count));
@@ -131,21 +165,101 @@ fn status(status: &Status) -> String {
     );
     if status.queues.is_empty() {
         text += "No queues yet.";
-        return text;
+    } else {
+        queues(&mut text, &status.queues);
     }
-    let longest = status.queues.iter().map(|queue| queue.name.len()).max();
+    if !status.streams.is_empty() {
+        streams(&mut text, &status.streams);
+    }
+    if !status.functions.is_empty() {
+        functions(&mut text, &status.functions);
+    }
+    if !status.roles.is_empty() {
+        roles(&mut text, &status.roles);
+    }
+    if !status.log_groups.is_empty() {
+        log_groups(&mut text, &status.log_groups);
+    }
+    text
+}
+
+fn queues(text: &mut String, queues: &[Queue]) {
+    let longest = queues.iter().map(|queue| queue.name.len()).max();
     let width = longest.unwrap_or(0).max("Queue".len());
     let _ = write!(
         text,
         "{:<width$}  {:>9}  {:>9}  {:>9}",
         "Queue", "visible", "in flight", "delayed"
     );
-    for queue in &status.queues {
+    for queue in queues {
         let _ = write!(
             text,
             "\n{:<width$}  {:>9}  {:>9}  {:>9}",
             queue.name, queue.visible, queue.in_flight, queue.delayed
         );
     }
-    text
+}
+
+fn streams(text: &mut String, streams: &[Stream]) {
+    let longest = streams.iter().map(|stream| stream.name.len()).max();
+    let width = longest.unwrap_or(0).max("Stream".len());
+    let _ = write!(
+        text,
+        "\n{:<width$}  {:>9}  {:>9}",
+        "Stream", "shards", "status"
+    );
+    for stream in streams {
+        let _ = write!(
+            text,
+            "\n{:<width$}  {:>9}  {:>9}",
+            stream.name, stream.shards, stream.status
+        );
+    }
+}
+
+fn functions(text: &mut String, functions: &[Function]) {
+    let longest = functions.iter().map(|function| function.name.len()).max();
+    let width = longest.unwrap_or(0).max("Function".len());
+    let _ = write!(
+        text,
+        "\n{:<width$}  {:<9}  {:>9}  {:>9}",
+        "Function", "state", "running", "warm"
+    );
+    for function in functions {
+        let _ = write!(
+            text,
+            "\n{:<width$}  {:<9}  {:>9}  {:>9}",
+            function.name, function.state, function.running, function.warm
+        );
+    }
+}
+
+fn roles(text: &mut String, roles: &[Role]) {
+    let longest = roles.iter().map(|role| role.name.len()).max();
+    let width = longest.unwrap_or(0).max("Role".len());
+    let _ = write!(text, "\n{:<width$}  policies", "Role");
+    for role in roles {
+        let policies = match role.policies.is_empty() {
+            true => "none".to_owned(),
+            false => role.policies.join(", "),
+        };
+        let _ = write!(text, "\n{:<width$}  {policies}", role.name);
+    }
+}
+
+fn log_groups(text: &mut String, groups: &[LogGroup]) {
+    let longest = groups.iter().map(|group| group.name.len()).max();
+    let width = longest.unwrap_or(0).max("Log group".len());
+    let _ = write!(
+        text,
+        "\n{:<width$}  {:>9}  {:>9}",
+        "Log group", "streams", "events"
+    );
+    for group in groups {
+        let _ = write!(
+            text,
+            "\n{:<width$}  {:>9}  {:>9}",
+            group.name, group.streams, group.events
+        );
+    }
 }

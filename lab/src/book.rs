@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tower_http::services::{ServeDir, ServeFile};
 
 /// What the pages are made of, under the folder of `book.toml`.
-const SOURCES: [&str; 4] = ["book.toml", "book", "snippets/src", "templates"];
+const SOURCES: [&str; 4] = ["book.toml", "book", "snippets", "templates"];
 
 /// None while the book is being rendered; then what came of it.
 type Outcome = Option<Result<(), String>>;

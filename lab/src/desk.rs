@@ -40,8 +40,8 @@ pub fn run(port: Option<u16>, options: DeskOptions) -> Result<()> {
     let cloud = LocalCloud::start(Options {
         port,
         seed: options.seed,
-        patience: None,
         pages: book.as_ref().map(|book| book.pages()),
+        ..Options::default()
     })
     .map_err(|error| cannot_start(port, error))?;
     if log::set_logger(&Warnings).is_ok() {

@@ -67,7 +67,7 @@ enum Command {
     /// Make something go wrong on the local cloud
     #[command(subcommand)]
     Fault(FaultCommand),
-    /// Show the seed, the clock, the faults that wait, and each queue with its messages
+    /// Show the seed, the clock, the faults that wait, and what there is: queues, streams, functions, roles, log groups
     Status,
 }
 
@@ -99,6 +99,14 @@ enum FaultCommand {
     FifoQuota {
         /// The queue's name; any FIFO queue when left out
         #[arg(long, value_name = "QUEUE")]
+        target: Option<String>,
+        #[command(flatten)]
+        times: Times,
+    },
+    /// A change of what a role may do, or of who may assume it, takes effect 5 seconds later
+    PolicyDelay {
+        /// The role's name; any role when left out
+        #[arg(long, value_name = "ROLE")]
         target: Option<String>,
         #[command(flatten)]
         times: Times,

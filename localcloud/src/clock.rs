@@ -10,6 +10,8 @@ use tokio::sync::watch;
 /// Milliseconds since the Unix epoch, as AWS writes its timestamps.
 pub type Millis = u64;
 
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// A wall clock that can be moved forward, never back. Clones show the same time.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
@@ -20,6 +22,8 @@ struct Inner {
     moved: watch::Sender<Millis>,
     patience: Option<Duration>,
     requests: AtomicU64,
+    /// How much is being worked on, see [`Clock::work`].
+    at_work: AtomicU64,
     /// The times that are waited for, each with a number of its own.
     awaited: Mutex<BTreeSet<(Millis, u64)>>,
     next: AtomicU64,
@@ -42,6 +46,7 @@ impl Clock {
             moved: watch::Sender::new(0),
             patience,
             requests: AtomicU64::new(0),
+            at_work: AtomicU64::new(0),
             awaited: Mutex::default(),
             next: AtomicU64::new(0),
         }))
@@ -50,6 +55,13 @@ impl Clock {
     /// Somebody asks for something.
     pub fn note_request(&self) {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody works, as long as the answer lives: an impatient clock stays where it is, so that nothing runs out
+    /// under a function's hands.
+    pub fn work(&self) -> Work {
+        self.0.at_work.fetch_add(1, Ordering::Relaxed);
+        Work(self.clone())
     }
 
     /// The time in the local cloud: the machine's, plus what the clock was moved by.
@@ -70,10 +82,31 @@ impl Clock {
             .send_modify(|moved| *moved += by.as_millis() as Millis);
     }
 
+    /// Returns when nothing is being worked on any more, or after `longest` by the machine's clock.
+    pub async fn until_idle(&self, longest: Duration) {
+        let idle = async {
+            while self.is_at_work() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = tokio::time::timeout(longest, idle).await;
+    }
+
     /// Returns when the clock shows `time` or later.
     pub async fn sleep_until(&self, time: Millis) {
-        let mut moves = self.0.moved.subscribe();
         let place = Place::take(self, time);
+        self.wait(time, Some(&place)).await;
+    }
+
+    /// The same for a wait that begins again whenever it ends, such as a poller's. It counts for nothing to an
+    /// impatient clock, which would run for ever after it.
+    pub async fn idle_until(&self, time: Millis) {
+        self.wait(time, None).await;
+    }
+
+    async fn wait(&self, time: Millis, place: Option<&Place<'_>>) {
+        let patience = self.0.patience.filter(|_| place.is_some());
+        let mut moves = self.0.moved.subscribe();
         loop {
             let left = Duration::from_millis(time.saturating_sub(self.now()));
             if left.is_zero() {
@@ -81,8 +114,9 @@ impl Clock {
             }
             let requests = self.requests();
             tokio::select! {
-                () = tokio::time::sleep(self.0.patience.unwrap_or(left).min(left)) => {
-                    if self.0.patience.is_some() && requests == self.requests() && place.is_first() {
+                () = tokio::time::sleep(patience.unwrap_or(left).min(left)) => {
+                    let is_quiet = requests == self.requests() && !self.is_at_work();
+                    if patience.is_some() && is_quiet && place.is_some_and(Place::is_first) {
                         self.advance(left);
                     }
                 }
@@ -95,11 +129,26 @@ impl Clock {
         self.0.requests.load(Ordering::Relaxed)
     }
 
+    fn is_at_work(&self) -> bool {
+        self.0.at_work.load(Ordering::Relaxed) > 0
+    }
+
     fn awaited(&self) -> MutexGuard<'_, BTreeSet<(Millis, u64)>> {
         self.0
             .awaited
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Work under way, see [`Clock::work`].
+pub struct Work(Clock);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // Patience begins anew.
+        self.0.note_request();
+        self.0 .0.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -177,5 +226,49 @@ mod tests {
             () = busy => {}
         }
         assert!(clock.moved().is_zero());
+    }
+
+    #[tokio::test]
+    async fn while_somebody_works_an_impatient_clock_stays() {
+        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let (work, due) = (clock.work(), clock.now() + 3_600_000);
+        let released = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(clock.moved().is_zero(), "it went there");
+            drop(work);
+        };
+        tokio::join!(clock.sleep_until(due), released);
+        assert!(clock.now() >= due);
+    }
+
+    #[tokio::test]
+    async fn until_idle_waits_for_work_but_not_for_ever() {
+        let clock = Clock::new();
+        let (work, began) = (clock.work(), Instant::now());
+        clock.until_idle(Duration::from_millis(100)).await;
+        assert!(began.elapsed() >= Duration::from_millis(100));
+        let released = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(work);
+        };
+        let long = Duration::from_secs(60);
+        tokio::join!(clock.until_idle(long), released);
+        assert!(!clock.is_at_work() && began.elapsed() < long);
+    }
+
+    #[tokio::test]
+    async fn an_idle_wait_moves_no_clock_but_ends_with_it() {
+        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let due = clock.now() + 3_600_000;
+        let idle = async {
+            clock.idle_until(due).await;
+            assert!(clock.now() >= due);
+        };
+        let moved = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(clock.moved().is_zero(), "it went there");
+            clock.advance(Duration::from_secs(3600));
+        };
+        tokio::join!(idle, moved);
     }
 }

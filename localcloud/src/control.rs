@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// How far one call may move the clock: a message is kept for 14 days at the most.
 const LONGEST_MOVE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// So long a move waits for functions that Lambda runs: few of them expect that time jumps while they work.
+const LONGEST_INVOCATION: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Advance {
@@ -17,7 +19,12 @@ struct Advance {
 }
 
 /// Answers one request to `/lab/…`.
-pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+pub async fn answer(
+    cloud: &Cloud,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> (StatusCode, Value) {
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
@@ -25,6 +32,7 @@ pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (Statu
         ("GET", "/lab/clock") => (StatusCode::OK, clock(cloud)),
         ("POST", "/lab/clock") => match serde_json::from_slice::<Advance>(body) {
             Ok(Advance { advance_ms }) if advance_ms <= LONGEST_MOVE.as_millis() as Millis => {
+                cloud.clock.until_idle(LONGEST_INVOCATION).await;
                 cloud.clock.advance(Duration::from_millis(advance_ms));
                 (StatusCode::OK, clock(cloud))
             }
@@ -44,8 +52,8 @@ pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (Statu
                 )),
             },
             Err(error) => bad(&format!(
-                "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\", \
-                 \"target\": \"…\", \"count\": N}}: {error}"
+                "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\" | \"fifo-quota\" | \
+                 \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
             )),
         },
         ("GET", "/lab/status") => (
@@ -55,6 +63,11 @@ pub fn answer(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (Statu
                 "clock": clock(cloud),
                 "faults": cloud.faults.waiting(),
                 "queues": cloud.sqs.status(),
+                "streams": cloud.kinesis.status().await,
+                "functions": cloud.lambda.status(),
+                "mappings": cloud.mappings.status(),
+                "roles": cloud.iam.status(),
+                "log_groups": cloud.logs.status(),
             }),
         ),
         (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status") => (

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
-// Differs from AWS: no-rate-limits: nothing is throttled unless it is asked for.
+// Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
 /// What can be made to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,13 +19,16 @@ pub enum Kind {
     Throttle,
     /// A FIFO queue refuses what is beyond its quota of calls and messages a second. The target is a queue's name.
     FifoQuota,
+    /// A change of what a role may do, or of who may assume it, takes effect some seconds later. The target is a role's
+    /// name.
+    PolicyDelay,
 }
 
 /// One fault that waits to happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     pub kind: Kind,
-    /// A queue's name or an operation, see [`Kind`]; none is any.
+    /// The name of a queue or of a role, or an operation, see [`Kind`]; none is any.
     #[serde(default)]
     pub target: Option<String>,
     /// How many more times it happens.

@@ -1,18 +1,20 @@
 //! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
 
 use crate::faults::Kind;
+use crate::kinesis;
 use crate::wire::error::ApiError;
 use crate::wire::query::Form;
 use crate::wire::{json, query};
-use crate::{control, ids, sts, Cloud};
+use crate::{control, ids, lambda, sts, Cloud};
 use axum::body::Body;
 use axum::Router;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, CONTENT_TYPE, HOST, ORIGIN};
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rand::rngs::SmallRng;
@@ -23,15 +25,18 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-/// A full batch of 1 MiB whose every character is escaped as `\u0000` in the JSON fits in.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
+/// A full batch of records, 10 MiB before base64, fits in; and one of messages, 1 MiB, whose every character is escaped
+/// as `\u0000` in the JSON.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// A client that takes longer for its headers, or for its body, is let go.
 const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 1024;
 
 const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const SQS: &str = "com.amazonaws.sqs";
+const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 /// The answer is to be lost: the connection closes instead. See [`Kind::LostResponse`].
 #[derive(Debug)]
@@ -92,34 +97,48 @@ pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Route
 
 impl Door {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Lost> {
-        let headers = request.headers();
-        if let Err(reason) = check_sender(headers) {
+        if let Err(reason) = check_sender(request.headers(), request.uri()) {
             return Ok(text(StatusCode::FORBIDDEN, reason));
         }
         let path = request.uri().path();
         let for_lab = path.starts_with("/lab/");
-        if !for_lab && request.method() != Method::POST {
+        let for_lambda = lambda::Call::find(request.method(), request.uri()).is_some();
+        if !for_lab && !for_lambda && request.method() != Method::POST {
             return Ok(self.page(request).await);
         }
         let (parts, body) = request.into_parts();
-        let body = match read(body).await {
+        let largest = if for_lambda {
+            lambda::LARGEST_REQUEST
+        } else {
+            LARGEST_BODY
+        };
+        let body = match read(body, largest).await {
             Ok(body) => body,
             Err(refusal) => return Ok(refusal),
         };
         if for_lab {
             let (status, answer) =
-                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body);
+                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body).await;
             return Ok(respond(
                 status,
                 "application/json",
                 answer.to_string().into(),
             ));
         }
-        self.call(&parts.headers, &body).await
+        if let Some(call) = lambda::Call::find(&parts.method, &parts.uri) {
+            return self.call_lambda(&call, &parts.headers, &body).await;
+        }
+        let base = base_url(&parts.headers, &parts.uri);
+        self.call(&parts.headers, &base, &body).await
     }
 
     /// One call of an AWS operation.
-    async fn call(&self, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Lost> {
+    async fn call(
+        &self,
+        headers: &HeaderMap,
+        base: &str,
+        body: &Bytes,
+    ) -> Result<Response<Body>, Lost> {
         self.cloud.clock.note_request();
         let request_id = self.request_id();
         if let Some(target) = headers.get("x-amz-target") {
@@ -128,11 +147,10 @@ impl Door {
             let outcome = match service {
                 "AmazonSQS" => match self.throttled(operation, "RequestThrottled") {
                     Some(error) => Err(error),
-                    None => {
-                        let base = base_url(headers);
-                        self.cloud.sqs.call(operation, body, &base).await
-                    }
+                    None => self.cloud.sqs.call(operation, body, base).await,
                 },
+                "Kinesis_20131202" => return self.call_kinesis(operation, body, &request_id).await,
+                "Logs_20140328" => return self.call_logs(operation, body, &request_id),
                 _ => Err(ApiError::not_in_this_lab(service, operation)),
             };
             self.deliver(operation)?;
@@ -155,10 +173,14 @@ impl Door {
                 CLOUDFORMATION,
                 match self.throttled(action, "Throttling") {
                     Some(error) => Err(error),
-                    None => {
-                        let base = base_url(headers);
-                        self.cloud.cloudformation.call(action, &form, &base).await
-                    }
+                    None => self.cloud.cloudformation.call(action, &form, base).await,
+                },
+            ),
+            Some("2010-05-08") => (
+                IAM,
+                match self.throttled(action, "Throttling") {
+                    Some(error) => Err(error),
+                    None => self.cloud.iam.call(action, &form),
                 },
             ),
             Some("2011-06-15") => (STS, sts::call(action)),
@@ -183,6 +205,87 @@ impl Door {
                 &request_id,
             ),
         })
+    }
+
+    async fn call_kinesis(
+        &self,
+        operation: &str,
+        body: &[u8],
+        request_id: &str,
+    ) -> Result<Response<Body>, Lost> {
+        let code = match operation {
+            "GetRecords" | "GetShardIterator" | "PutRecord" | "PutRecords" => {
+                "ProvisionedThroughputExceededException"
+            }
+            _ => "LimitExceededException",
+        };
+        let outcome = match self.throttled(operation, code) {
+            Some(error) => Err(error),
+            None => self.cloud.kinesis.call(operation, body).await,
+        };
+        self.deliver(operation)?;
+        let mut response = match outcome {
+            Ok(kinesis::Answer::Json(body)) => respond(StatusCode::OK, JSON_1_1, Bytes::from(body)),
+            Ok(kinesis::Answer::Events(body)) => {
+                let mut response = Response::new(body);
+                let content = HeaderValue::from_static("application/vnd.amazon.eventstream");
+                response.headers_mut().insert(CONTENT_TYPE, content);
+                response
+            }
+            Err(error) => json_1_1_error(&error),
+        };
+        set(&mut response, "x-amzn-requestid", request_id);
+        Ok(response)
+    }
+
+    fn call_logs(
+        &self,
+        operation: &str,
+        body: &[u8],
+        request_id: &str,
+    ) -> Result<Response<Body>, Lost> {
+        let outcome = match self.throttled(operation, "ThrottlingException") {
+            Some(error) => Err(error),
+            None => self.cloud.logs.call(operation, body),
+        };
+        self.deliver(operation)?;
+        let mut response = match outcome {
+            Ok(serde_json::Value::Null) => respond(StatusCode::OK, JSON_1_1, Bytes::new()),
+            Ok(output) => respond(StatusCode::OK, JSON_1_1, output.to_string().into()),
+            Err(error) => json_1_1_error(&error),
+        };
+        set(&mut response, "x-amzn-requestid", request_id);
+        Ok(response)
+    }
+
+    async fn call_lambda(
+        &self,
+        call: &lambda::Call<'_>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Body>, Lost> {
+        self.cloud.clock.note_request();
+        let outcome = match self.throttled(call.operation, "TooManyRequestsException") {
+            Some(error) => Err(error.with_status(429)),
+            None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
+            None => self.cloud.lambda.call(call, headers, body).await,
+        };
+        self.deliver(call.operation)?;
+        let (status, headers, body) = match outcome {
+            Ok(answer) => (answer.status, answer.headers, answer.body),
+            Err(error) => (
+                error.status,
+                vec![("x-amzn-errortype", error.shape.clone())],
+                Bytes::from(json::rest_error(&error)),
+            ),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = respond(status, "application/json", body);
+        set(&mut response, "x-amzn-requestid", &self.request_id());
+        for (name, value) in headers {
+            set(&mut response, name, &value);
+        }
+        Ok(response)
     }
 
     fn throttled(&self, operation: &str, code: &str) -> Option<ApiError> {
@@ -224,9 +327,12 @@ impl Door {
 
 /// Lets in only who speaks to this machine by a loopback name, and no page of another site: the local cloud
 /// runs without passwords, so a web page must not be able to reach it through the reader's browser.
-fn check_sender(headers: &HeaderMap) -> Result<(), &'static str> {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
-    if !host.is_some_and(is_loopback) {
+pub(crate) fn check_sender(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
+    // HTTP/2 names the host in `:authority`, which hyper gives as the URI's; a request may have both.
+    let authority = uri.authority().map(|authority| Some(authority.as_str()));
+    let header = headers.get(HOST).map(|value| value.to_str().ok());
+    let mut hosts = authority.into_iter().chain(header).peekable();
+    if hosts.peek().is_none() || !hosts.all(|host| host.is_some_and(is_loopback)) {
         return Err("The local cloud answers to 127.0.0.1 and localhost only: the Host header names neither.\n");
     }
     let Some(origin) = headers.get(ORIGIN) else {
@@ -254,13 +360,13 @@ fn is_loopback(host: &str) -> bool {
     matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost")
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
-    let whole = Limited::new(body, LARGEST_BODY).collect();
+async fn read(body: Incoming, largest: usize) -> Result<Bytes, Response<Body>> {
+    let whole = Limited::new(body, largest).collect();
     match tokio::time::timeout(SLOWEST_REQUEST, whole).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(text(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is larger than any request to AWS that this lab knows (8 MiB).\n",
+            "The body is larger than any such request to AWS that this lab knows.\n",
         )),
         Ok(Err(_)) => Err(text(
             StatusCode::BAD_REQUEST,
@@ -274,11 +380,10 @@ async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
 }
 
 /// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
-fn base_url(headers: &HeaderMap) -> String {
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
+fn base_url(headers: &HeaderMap, uri: &Uri) -> String {
+    let header = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = uri.authority().map(Authority::as_str);
+    let host = header.or(authority).unwrap_or_default();
     format!("http://{host}")
 }
 
@@ -297,6 +402,14 @@ fn json_answer(outcome: Result<Vec<u8>, ApiError>, request_id: &str) -> Response
         set(&mut response, "x-amzn-query-error", &code);
     }
     response
+}
+
+fn json_1_1_error(error: &ApiError) -> Response<Body> {
+    respond(
+        StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+        JSON_1_1,
+        Bytes::from(json::plain_error(error)),
+    )
 }
 
 fn xml_answer(status: StatusCode, body: String, request_id: &str) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! Ids as AWS makes them, from a seeded source, so that a run can be repeated.
 
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A source of random choices that depends on the seed and on `name` only.
@@ -27,4 +27,10 @@ pub fn uuid(random: &mut SmallRng) -> String {
         }
     }
     text
+}
+
+/// So many characters of `alphabet`, which is ASCII.
+pub fn letters(random: &mut SmallRng, alphabet: &[u8], how_many: usize) -> String {
+    let mut letter = || char::from(alphabet[random.random_range(0..alphabet.len())]);
+    (0..how_many).map(|_| letter()).collect()
 }

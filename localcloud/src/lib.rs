@@ -1,5 +1,6 @@
 //! The embedded local cloud of *Queues & Streams*: an AWS-compatible endpoint on loopback that shows how SQS
-//! delivers: unordered and repeated deliveries, short polls that miss, messages that come back.
+//! delivers: unordered and repeated deliveries, short polls that miss, messages that come back; and how Kinesis
+//! keeps: records for everyone to read, shard by shard, within limits.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -17,7 +18,11 @@ pub mod cloudformation;
 mod control;
 pub mod faults;
 mod http;
+pub mod iam;
 pub mod ids;
+pub mod kinesis;
+pub mod lambda;
+pub mod logs;
 pub mod sqs;
 pub mod sts;
 pub mod wire;
@@ -25,6 +30,11 @@ pub mod wire;
 use clock::Clock;
 use cloudformation::CloudFormation;
 use faults::Faults;
+use iam::Iam;
+use kinesis::Kinesis;
+use lambda::mapping::Mappings;
+use lambda::Lambda;
+use logs::Logs;
 use sqs::Sqs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,6 +59,8 @@ pub struct Options {
     pub seed: u64,
     /// For tests: how long nobody asks for anything before the clock goes to the next time that is waited for.
     pub patience: Option<Duration>,
+    /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
+    pub stream_changes: Duration,
     /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
     pub pages: Option<axum::Router>,
 }
@@ -59,6 +71,7 @@ impl Default for Options {
             port: 0,
             seed: 1,
             patience: None,
+            stream_changes: kinesis::CHANGES,
             pages: None,
         }
     }
@@ -77,6 +90,11 @@ pub(crate) struct Cloud {
     clock: Clock,
     faults: Faults,
     sqs: Sqs,
+    kinesis: Kinesis,
+    lambda: Lambda,
+    mappings: Mappings,
+    iam: Iam,
+    logs: Logs,
     cloudformation: CloudFormation,
 }
 
@@ -97,12 +115,44 @@ impl LocalCloud {
         let clock = Clock::with_patience(options.patience);
         let faults = Faults::default();
         let sqs = Sqs::new(clock.clone(), faults.clone(), options.seed);
+        let kinesis = Kinesis::with_changes(clock.clone(), options.stream_changes);
+        let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
+        let logs = Logs::new(clock.clone());
+        let endpoint = format!("http://{address}");
+        let lambda = Lambda::new(
+            clock.clone(),
+            iam.clone(),
+            logs.clone(),
+            endpoint,
+            options.seed,
+        );
+        let mappings = Mappings::new(
+            clock.clone(),
+            sqs.clone(),
+            kinesis.clone(),
+            Arc::new(lambda.clone()),
+            Arc::new(iam.clone()),
+            options.seed,
+        );
         let cloud = Arc::new(Cloud {
             seed: options.seed,
-            cloudformation: CloudFormation::new(clock.clone(), sqs.clone(), options.seed),
+            cloudformation: CloudFormation::new(
+                clock.clone(),
+                sqs.clone(),
+                kinesis.clone(),
+                iam.clone(),
+                logs.clone(),
+                mappings.clone(),
+                options.seed,
+            ),
+            lambda,
+            mappings,
             clock,
             faults,
             sqs,
+            kinesis,
+            iam,
+            logs,
         });
         runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
         Ok(Self {
@@ -136,6 +186,7 @@ impl LocalCloud {
 
 impl Drop for LocalCloud {
     fn drop(&mut self) {
+        self.cloud.lambda.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,33 +1,84 @@
 //! CloudFormation: stacks come, change and go, and what is wrong is answered in AWS's words.
 
+use bytes::Bytes;
 use localcloud::clock::Clock;
 use localcloud::cloudformation::CloudFormation;
 use localcloud::faults::Faults;
+use localcloud::iam::Iam;
+use localcloud::kinesis::Kinesis;
+use localcloud::lambda::mapping::{Function, Functions, Invocation, Mappings};
+use localcloud::logs::Logs;
 use localcloud::sqs::Sqs;
 use localcloud::wire::error::ApiError;
 use localcloud::wire::query::Form;
 use serde_json::{json, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 const BASE: &str = "http://127.0.0.1:4566";
 const LAB_TEMPLATE: &str = include_str!("../../templates/standard-queue.yaml");
 const FIFO_TEMPLATE: &str = include_str!("../../templates/fifo-queue.yaml");
+const STREAM_TEMPLATE: &str = include_str!("../../templates/kinesis-stream.yaml");
 
 /// A cloud without its door.
 struct Cloud {
     clock: Clock,
     sqs: Sqs,
+    kinesis: Kinesis,
+    iam: Iam,
+    logs: Logs,
+    mappings: Mappings,
     cloudformation: CloudFormation,
+}
+
+/// One function, `work`, that is never run.
+struct OneFunction;
+
+impl Functions for OneFunction {
+    fn find(&self, function: &str) -> Option<Function> {
+        function.ends_with(":work").then(|| Function {
+            arn: function.to_owned(),
+            role: "arn:aws:iam::000000000000:role/reader".to_owned(),
+            timeout: 3,
+        })
+    }
+
+    fn invoke<'a>(&'a self, function: &'a str, _payload: Bytes) -> Invocation<'a> {
+        Box::pin(async move { panic!("{function} is run") })
+    }
 }
 
 impl Cloud {
     fn new() -> Self {
         let clock = Clock::new();
         let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
+        let kinesis = Kinesis::new(clock.clone());
+        let iam = Iam::new(clock.clone(), Faults::default(), 1);
+        let logs = Logs::new(clock.clone());
+        let mappings = Mappings::new(
+            clock.clone(),
+            sqs.clone(),
+            kinesis.clone(),
+            Arc::new(OneFunction),
+            Arc::new(iam.clone()),
+            1,
+        );
         Self {
-            cloudformation: CloudFormation::new(clock.clone(), sqs.clone(), 1),
+            cloudformation: CloudFormation::new(
+                clock.clone(),
+                sqs.clone(),
+                kinesis.clone(),
+                iam.clone(),
+                logs.clone(),
+                mappings.clone(),
+                1,
+            ),
             clock,
             sqs,
+            kinesis,
+            iam,
+            logs,
+            mappings,
         }
     }
 
@@ -73,6 +124,16 @@ impl Cloud {
         let id = first(&self.describe(name).await, "StackId");
         self.ok("DeleteStack", &[("StackName", name)]).await;
         self.settle(&id).await
+    }
+
+    async fn stream(&self, name: &str) -> Option<Value> {
+        let input = json!({ "StreamName": name });
+        let summary = self
+            .kinesis
+            .ask("DescribeStreamSummary", input)
+            .await
+            .ok()?;
+        Some(summary["StreamDescriptionSummary"].clone())
     }
 
     async fn settle(&self, id: &str) -> String {
@@ -1032,4 +1093,446 @@ async fn a_stack_is_never_worked_on_twice_at_a_time() {
         left["QueueUrls"].as_array().is_none_or(Vec::is_empty),
         "{left}"
     );
+}
+
+#[tokio::test]
+async fn the_stream_template_makes_a_stream_with_one_shard() {
+    let cloud = Cloud::new();
+    assert_eq!(
+        cloud.create("KinesisStream", STREAM_TEMPLATE).await,
+        "CREATE_COMPLETE"
+    );
+    let stack = cloud.describe("KinesisStream").await;
+    assert!(
+        stack.contains("<OutputKey>StreamName</OutputKey><OutputValue>KinesisStream<"),
+        "{stack}"
+    );
+    assert!(stack.contains("<OutputKey>StreamARN</OutputKey><OutputValue>arn:aws:kinesis:us-east-1:000000000000:stream/KinesisStream<"), "{stack}");
+    let summary = cloud.stream("KinesisStream").await.expect("it is there");
+    assert_eq!(summary["StreamStatus"], "ACTIVE");
+    assert_eq!(summary["OpenShardCount"], 1);
+
+    // A second stack finds the name taken and leaves the stream alone.
+    assert_eq!(
+        cloud.create("other", STREAM_TEMPLATE).await,
+        "ROLLBACK_COMPLETE"
+    );
+    assert_eq!(cloud.delete("KinesisStream").await, "DELETE_COMPLETE");
+    assert!(cloud.stream("KinesisStream").await.is_none());
+}
+
+#[tokio::test]
+async fn streams_and_consumers_are_made_changed_and_deleted() {
+    let cloud = Cloud::new();
+    let template = |shards: u32, hours: u32, tag: &str| {
+        format!(
+            r#"
+Resources:
+  Stream:
+    Type: AWS::Kinesis::Stream
+    Properties:
+      Name: s
+      ShardCount: {shards}
+      RetentionPeriodHours: {hours}
+      Tags: [{{Key: {tag}, Value: v}}]
+  Consumer:
+    Type: AWS::Kinesis::StreamConsumer
+    Properties: {{ConsumerName: c, StreamARN: !GetAtt Stream.Arn}}
+Outputs:
+  Consumer: {{Value: !Ref Consumer}}
+  Status: {{Value: !GetAtt Consumer.ConsumerStatus}}
+"#
+        )
+    };
+    assert_eq!(
+        cloud.create("s", &template(2, 48, "a")).await,
+        "CREATE_COMPLETE"
+    );
+    let stack = cloud.describe("s").await;
+    assert!(stack.contains(":stream/s/consumer/c:"), "{stack}");
+    let summary = cloud.stream("s").await.expect("it is there");
+    assert_eq!(
+        (&summary["OpenShardCount"], &summary["RetentionPeriodHours"]),
+        (&json!(2), &json!(48))
+    );
+    assert_eq!(summary["ConsumerCount"], 1);
+
+    assert_eq!(
+        cloud.update("s", &template(4, 24, "b")).await,
+        "UPDATE_COMPLETE"
+    );
+    let summary = cloud.stream("s").await.expect("it is there");
+    assert_eq!(
+        (&summary["OpenShardCount"], &summary["RetentionPeriodHours"]),
+        (&json!(4), &json!(24))
+    );
+    let tags = cloud
+        .kinesis
+        .ask("ListTagsForStream", json!({"StreamName": "s"}))
+        .await;
+    let tags = tags.expect("tags")["Tags"].clone();
+    assert!(
+        tags.as_array()
+            .is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "b")
+                && tags.iter().all(|tag| tag["Key"] != "a")),
+        "{tags}"
+    );
+
+    // Too large a step: the service refuses and the stack goes back.
+    assert_eq!(
+        cloud.update("s", &template(9, 24, "b")).await,
+        "UPDATE_ROLLBACK_COMPLETE"
+    );
+    assert_eq!(cloud.delete("s").await, "DELETE_COMPLETE");
+    assert!(cloud.stream("s").await.is_none());
+
+    let on_demand = "Resources: {S: {Type: AWS::Kinesis::Stream}}\nOutputs: {N: {Value: !Ref S}}\n";
+    let name = "t".repeat(120);
+    assert_eq!(cloud.create(&name, on_demand).await, "CREATE_COMPLETE");
+    let stream = first(&cloud.describe(&name).await, "OutputValue");
+    let summary = cloud.stream(&stream).await.expect("it is there");
+    assert_eq!(summary["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
+}
+
+/// A role with its log group. A parameter decides whether the role may read queues.
+const ROLE_TEMPLATE: &str = r#"
+Parameters:
+  Attach: {Type: String, Default: "no", AllowedValues: ["no", "yes"]}
+  Retention: {Type: Number, Default: 7}
+Conditions:
+  MayRead: !Equals [!Ref Attach, "yes"]
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: /lab/
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}
+      ManagedPolicyArns:
+        - arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole
+        - !If [MayRead, arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole, !Ref AWS::NoValue]
+  Logs:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: !Sub "/aws/lambda/${AWS::StackName}", RetentionInDays: !Ref Retention}
+Outputs:
+  RoleArn: {Value: !GetAtt Role.Arn}
+  RoleName: {Value: !Ref Role}
+  LogsArn: {Value: !GetAtt Logs.Arn}
+  Logs: {Value: !Ref Logs}
+"#;
+const OF_SQS: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole";
+const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:q";
+const MAY: (&str, &str) = ("Capabilities.member.1", "CAPABILITY_IAM");
+const MAY_NAME: (&str, &str) = ("Capabilities.member.1", "CAPABILITY_NAMED_IAM");
+
+impl Cloud {
+    /// Creates a stack that makes roles or policies.
+    async fn create_roles(&self, name: &str, template: &str) -> String {
+        let form = [("StackName", name), ("TemplateBody", template), MAY_NAME];
+        self.create_with(&form).await
+    }
+
+    fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String, ApiError> {
+        self.iam.call(action, &parameters.iter().copied().collect())
+    }
+
+    async fn output(&self, stack: &str, name: &str) -> String {
+        let described = self.describe(stack).await;
+        let (keys, values) = (all(&described, "OutputKey"), all(&described, "OutputValue"));
+        let at = keys.iter().position(|key| key == name).expect("an output");
+        values[at].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_decides_what_a_role_may_do() {
+    let cloud = Cloud::new();
+    let form = [("StackName", "f"), ("TemplateBody", ROLE_TEMPLATE), MAY];
+    assert_eq!(cloud.create_with(&form).await, "CREATE_COMPLETE");
+    let role = cloud.output("f", "RoleArn").await;
+    let name = cloud.output("f", "RoleName").await;
+    assert!(name.starts_with("f-Role-"), "{name}");
+    assert_eq!(role, format!("arn:aws:iam::000000000000:role/lab/{name}"));
+    assert_eq!(cloud.output("f", "Logs").await, "/aws/lambda/f");
+    assert_eq!(
+        cloud.output("f", "LogsArn").await,
+        "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:*"
+    );
+    assert!(cloud.iam.can_be_assumed(&role, "lambda.amazonaws.com"));
+    assert!(cloud.iam.allows(&role, "logs:PutLogEvents", "*"));
+    let may_read = || cloud.iam.allows(&role, "sqs:ReceiveMessage", QUEUE_ARN);
+    assert!(!may_read());
+
+    for (attach, expected) in [("yes", true), ("no", false)] {
+        let form = [
+            ("StackName", "f"),
+            ("UsePreviousTemplate", "true"),
+            ("Parameters.member.1.ParameterKey", "Attach"),
+            ("Parameters.member.1.ParameterValue", attach),
+            ("Parameters.member.2.ParameterKey", "Retention"),
+            ("Parameters.member.2.ParameterValue", "30"),
+            MAY,
+        ];
+        cloud.ok("UpdateStack", &form).await;
+        assert_eq!(cloud.settle("f").await, "UPDATE_COMPLETE");
+        assert_eq!(may_read(), expected, "{attach}");
+    }
+    let groups = cloud.logs.call("DescribeLogGroups", b"{}").expect("groups");
+    assert_eq!(groups["logGroups"][0]["retentionInDays"], 30);
+
+    assert_eq!(cloud.delete("f").await, "DELETE_COMPLETE");
+    assert_eq!(cloud.iam.status(), json!([]));
+    assert_eq!(cloud.logs.status(), json!([]));
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_attached_keeps_the_role() {
+    let cloud = Cloud::new();
+    cloud.create_roles("f", ROLE_TEMPLATE).await;
+    let name = cloud.output("f", "RoleName").await;
+    let attached = [("RoleName", &*name), ("PolicyArn", OF_SQS)];
+    cloud.iam("AttachRolePolicy", &attached).expect("attached");
+    assert_eq!(cloud.delete("f").await, "DELETE_FAILED");
+    let reasons = cloud.reasons("f").await;
+    let expected =
+        "Cannot delete entity, must detach all policies first. (Service: Iam, Status Code: 409";
+    assert!(reasons.contains(expected), "{reasons}");
+    cloud.iam("DetachRolePolicy", &attached).expect("detached");
+    assert_eq!(cloud.delete("f").await, "DELETE_COMPLETE");
+    assert_eq!(cloud.iam.status(), json!([]));
+}
+
+#[tokio::test]
+async fn roles_need_an_acknowledgement() {
+    let cloud = Cloud::new();
+    let named = ROLE_TEMPLATE.replace("Path: /lab/", "RoleName: own");
+    for (template, given, needed) in [
+        (ROLE_TEMPLATE, None, Some("CAPABILITY_IAM")),
+        (
+            ROLE_TEMPLATE,
+            Some("CAPABILITY_AUTO_EXPAND"),
+            Some("CAPABILITY_IAM"),
+        ),
+        (&named, None, Some("CAPABILITY_NAMED_IAM")),
+        (&named, Some("CAPABILITY_IAM"), Some("CAPABILITY_NAMED_IAM")),
+        (&named, Some("CAPABILITY_NAMED_IAM"), None),
+    ] {
+        let mut form = vec![("StackName", "f"), ("TemplateBody", template)];
+        form.extend(given.map(|given| ("Capabilities.member.1", given)));
+        match needed {
+            Some(needed) => assert_eq!(
+                cloud.error("CreateStack", &form).await,
+                format!("InsufficientCapabilitiesException: Requires capabilities : [{needed}]")
+            ),
+            None => assert_eq!(cloud.create_with(&form).await, "CREATE_COMPLETE"),
+        }
+    }
+    let summary = cloud
+        .ok("GetTemplateSummary", &[("TemplateBody", &*named)])
+        .await;
+    assert!(
+        summary.contains("<member>CAPABILITY_NAMED_IAM</member>"),
+        "{summary}"
+    );
+    assert_eq!(
+        all(&summary, "CapabilitiesReason"),
+        ["The following resource(s) require capabilities: [AWS::IAM::Role]"]
+    );
+    let queue = [("TemplateBody", LAB_TEMPLATE)];
+    let summary = cloud.ok("ValidateTemplate", &queue).await;
+    assert!(!summary.contains("Capabilities"), "{summary}");
+}
+
+#[tokio::test]
+async fn policies_follow_their_roles() {
+    const TEMPLATE: &str = r#"
+Resources:
+  Inline:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: one-queue
+      PolicyDocument: {Statement: {Effect: Allow, Action: "sqs:Receive*", Resource: !GetAtt Q.Arn}}
+      Roles: [!Ref Role]
+  Managed:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: delete-from-queues
+      PolicyDocument: {Statement: {Effect: Allow, Action: "sqs:DeleteMessage", Resource: "*"}}
+      Roles: [!Ref Role]
+  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: q}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: r
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}}
+      Policies:
+        - PolicyName: own
+          PolicyDocument: {Statement: {Effect: Allow, Action: sqs:GetQueueAttributes, Resource: "*"}}
+Outputs:
+  Policy: {Value: !Ref Managed}
+"#;
+    const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+    let cloud = Cloud::new();
+    assert_eq!(cloud.create_roles("f", TEMPLATE).await, "CREATE_COMPLETE");
+    let may = |action: &str| cloud.iam.allows(ROLE, action, QUEUE_ARN);
+    let all_three = || {
+        [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ]
+        .map(may)
+    };
+    assert_eq!(all_three(), [true; 3]);
+    assert_eq!(
+        cloud.output("f", "Policy").await,
+        "arn:aws:iam::000000000000:policy/delete-from-queues"
+    );
+    let update = |template: String| {
+        let cloud = &cloud;
+        async move {
+            let form = [("StackName", "f"), ("TemplateBody", &*template), MAY_NAME];
+            cloud.ok("UpdateStack", &form).await;
+            cloud.settle("f").await
+        }
+    };
+    let less = TEMPLATE
+        .replace("PolicyName: one-queue", "PolicyName: renamed")
+        .replace("sqs:Receive*", "sqs:Send*")
+        .replace("PolicyName: own", "PolicyName: own2")
+        .replacen(
+            "Resource: \"*\"}}\n      Roles: [!Ref Role]",
+            "Resource: \"*\"}}",
+            1,
+        );
+    assert_eq!(update(less.clone()).await, "UPDATE_COMPLETE");
+    assert_eq!(all_three(), [false, false, true]);
+    assert!(may("sqs:SendMessage"));
+    let listed = cloud.iam("ListRolePolicies", &[("RoleName", "r")]);
+    assert_eq!(all(&listed.expect("a list"), "member"), ["own2", "renamed"]);
+    let another = less.replace("Action: \"sqs:DeleteMessage\"", "Action: \"sqs:*\"");
+    assert_eq!(update(another).await, "UPDATE_ROLLBACK_COMPLETE");
+    let reasons = cloud.reasons("f").await;
+    assert!(
+        reasons.contains("a managed policy has one version in this lab"),
+        "{reasons}"
+    );
+    assert_eq!(cloud.delete("f").await, "DELETE_COMPLETE");
+    assert_eq!(cloud.iam.status(), json!([]));
+    let local = cloud.iam("ListPolicies", &[("Scope", "Local")]);
+    assert!(all(&local.expect("a list"), "Arn").is_empty());
+}
+
+/// What fails halfway leaves nothing behind.
+#[tokio::test]
+async fn a_role_or_group_that_cannot_be_made_says_why() {
+    let cloud = Cloud::new();
+    cloud.iam("CreateRole", &[("RoleName", "own"), ("AssumeRolePolicyDocument", r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#)]).expect("a role");
+    for (n, (from, to, reason)) in [
+        ("Path: /lab/", "RoleName: own", "Resource of type 'AWS::IAM::Role' with identifier 'own' already exists."),
+        ("Path: /lab/", "RoleNmae: own", "#: extraneous key [RoleNmae] is not permitted"),
+        ("AWSLambdaBasicExecutionRole", "NoSuchPolicy", "Policy arn:aws:iam::aws:policy/service-role/NoSuchPolicy does not exist or is not attachable. (Service: Iam, Status Code: 404"),
+        ("sts:AssumeRole}", "sqs:*}", "AssumeRole policy may only specify STS AssumeRole actions. (Service: Iam, Status Code: 400"),
+        ("Default: 7", "Default: 8", "Value '8' at 'retentionInDays'"),
+        ("/aws/lambda/${AWS::StackName}", "a b", "Value 'a b' at 'logGroupName'"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stack = format!("f{n}");
+        let template = ROLE_TEMPLATE.replace(from, to);
+        assert_ne!(template, ROLE_TEMPLATE);
+        assert_eq!(cloud.create_roles(&stack, &template).await, "ROLLBACK_COMPLETE", "{to}");
+        let reasons = cloud.reasons(&stack).await;
+        assert!(reasons.contains(reason), "{to}\n{reasons}");
+        assert_eq!(cloud.iam.status(), json!([{ "name": "own", "policies": [] }]));
+        assert_eq!(cloud.logs.status(), json!([]));
+    }
+}
+
+const MAPPING: &str = "
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: reader
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+      ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole]
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: q}}
+  Trigger:
+    Type: AWS::Lambda::EventSourceMapping
+    DependsOn: Role
+    Properties:
+      EventSourceArn: !GetAtt Queue.Arn
+      FunctionName: work
+      BatchSize: '5'
+      ScalingConfig: {MaximumConcurrency: 2}
+Outputs:
+  Trigger: {Value: !Ref Trigger}
+  Id: {Value: !GetAtt Trigger.Id}
+";
+
+#[tokio::test]
+async fn a_mapping_is_made_changed_and_deleted_with_its_stack() {
+    let cloud = Cloud::new();
+    let form = |template| {
+        [
+            ("StackName", "trigger"),
+            ("TemplateBody", template),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ]
+    };
+    assert_eq!(cloud.create_with(&form(MAPPING)).await, "CREATE_COMPLETE");
+    let uuid = first(&cloud.describe("trigger").await, "OutputValue");
+    let shown = |uuid: &str| cloud.mappings.get(uuid).expect("the mapping");
+    let mapping = shown(&uuid);
+    assert_eq!(mapping["UUID"], uuid);
+    assert_eq!(
+        (&mapping["BatchSize"], &mapping["State"]),
+        (&json!(5), &json!("Enabled"))
+    );
+    assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"], 2);
+
+    let changed = MAPPING
+        .replace("BatchSize: '5'", "Enabled: 'false'")
+        .replace("ScalingConfig: {MaximumConcurrency: 2}", "");
+    let updated = cloud.ok("UpdateStack", &form(&changed)).await;
+    let status = cloud.settle(&first(&updated, "StackId")).await;
+    assert_eq!(status, "UPDATE_COMPLETE");
+    let mapping = shown(&uuid);
+    assert_eq!(
+        (&mapping["BatchSize"], &mapping["State"]),
+        (&json!(10), &json!("Disabled"))
+    );
+    assert!(mapping["ScalingConfig"].is_null());
+
+    assert_eq!(cloud.delete("trigger").await, "DELETE_COMPLETE");
+    assert!(cloud.mappings.get(&uuid).is_err());
+}
+
+#[tokio::test]
+async fn a_mapping_that_the_role_does_not_allow_fails_its_stack() {
+    let cloud = Cloud::new();
+    let denied = MAPPING.replace(
+        "AWSLambdaSQSQueueExecutionRole",
+        "AWSLambdaBasicExecutionRole",
+    );
+    let form = [
+        ("StackName", "trigger"),
+        ("TemplateBody", denied.as_str()),
+        ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+    ];
+    assert_eq!(cloud.create_with(&form).await, "ROLLBACK_COMPLETE");
+    let events = cloud
+        .ok("DescribeStackEvents", &[("StackName", "trigger")])
+        .await;
+    assert!(
+        events.contains("The function execution role does not have permissions to call ReceiveMessage on SQS (Service: Lambda"),
+        "{events}"
+    );
+    assert!(cloud.mappings.status().is_empty());
 }

@@ -101,6 +101,79 @@ fn what_is_not_in_this_lab_says_so() {
     }
 }
 
+/// Whether `GET /lab/health` over HTTP/2 is answered with 200. The frames are those of RFC 9113, the headers are
+/// literals of RFC 7541.
+fn http2_health(cloud: &localcloud::LocalCloud, headers: &[(&str, &str)]) -> bool {
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = (payload.len() as u32).to_be_bytes();
+        let mut bytes = length[1..].to_vec();
+        bytes.extend([kind, flags]);
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend(payload);
+        bytes
+    };
+    let mut block = Vec::new();
+    for (name, value) in [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/lab/health"),
+    ]
+    .iter()
+    .chain(headers)
+    {
+        block.extend([0, name.len() as u8]);
+        block.extend(name.as_bytes());
+        block.push(value.len() as u8);
+        block.extend(value.as_bytes());
+    }
+    let mut stream = TcpStream::connect(cloud.address()).expect("it listens");
+    stream
+        .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+        .expect("a timeout");
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    let request = [preface, frame(4, 0, 0, &[]), frame(1, 0x05, 1, &block)].concat();
+    stream.write_all(&request).expect("it reads");
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).expect("a frame");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).expect("a whole frame");
+        if head[3] == 1 {
+            // 0x88 is `:status: 200` of the static table; it may follow a new size of the dynamic one.
+            return payload.contains(&0x88);
+        }
+    }
+}
+
+#[test]
+fn http2_is_for_loopback_names_too() {
+    let cloud = start();
+    for headers in [
+        &[(":authority", "127.0.0.1:4566")][..],
+        &[(":authority", "localhost")],
+        &[("host", "localhost")],
+        &[
+            (":authority", "localhost"),
+            ("origin", "http://localhost:3000"),
+        ],
+    ] {
+        assert!(http2_health(&cloud, headers), "{headers:?}");
+    }
+    for headers in [
+        &[][..],
+        &[(":authority", "evil.example")],
+        &[(":authority", "evil.example"), ("host", "127.0.0.1")],
+        &[(":authority", "127.0.0.1"), ("host", "evil.example")],
+        &[
+            (":authority", "127.0.0.1"),
+            ("origin", "http://evil.example"),
+        ],
+    ] {
+        assert!(!http2_health(&cloud, headers), "{headers:?}");
+    }
+}
+
 #[test]
 fn bodies_have_a_limit() {
     let (cloud, queue) = with_a_message();
@@ -112,7 +185,7 @@ fn bodies_have_a_limit() {
     let answer = sqs_raw(
         &cloud,
         "SendMessage",
-        input(9 * 1024 * 1024).to_string().as_bytes(),
+        input(17 * 1024 * 1024).to_string().as_bytes(),
     );
     assert_eq!(answer.status, 413);
 

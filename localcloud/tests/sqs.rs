@@ -583,11 +583,24 @@ fn attributes_tags_and_permissions_are_kept() {
         sqs_error(&cloud, "AddPermission", permission.clone()).0,
         "InvalidParameterValue"
     );
+    for (name, wrong) in [
+        ("Label", json!("a b")),
+        ("Label", json!("x".repeat(81))),
+        ("Actions", json!(["SendMessage", "Nonsense"])),
+        ("Actions", json!(["sqs:SendMessage"])),
+    ] {
+        let mut input = permission.clone();
+        input["Label"] = json!("m");
+        input[name] = wrong;
+        let (code, message) = sqs_error(&cloud, "AddPermission", input);
+        assert_eq!(code, "InvalidParameterValue", "{message}");
+    }
     let policy = attribute(&cloud, &queue, "Policy").to_string();
     assert!(
         policy.contains("111122223333") && policy.contains("SQS:SendMessage"),
         "{policy}"
     );
+    assert!(!policy.contains("\"m\""), "{policy}");
     sqs(&cloud, "RemovePermission", permission.clone());
     assert_eq!(attribute(&cloud, &queue, "Policy"), Value::Null);
     assert_eq!(

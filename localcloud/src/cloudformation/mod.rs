@@ -5,16 +5,23 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Operations.html>.
 
 mod function;
+mod logs;
+mod mappings;
 mod parameters;
 mod resources;
+mod roles;
 mod stack;
 mod template;
 
-use crate::clock::{Clock, Millis};
+use crate::clock::Clock;
+use crate::iam::Iam;
 use crate::ids;
+use crate::kinesis::Kinesis;
+use crate::lambda::mapping::Mappings;
+use crate::logs::Logs;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
-use crate::wire::query::{Form, Xml};
+use crate::wire::query::{timestamp, Form, Xml};
 use function::Scope;
 use rand::rngs::SmallRng;
 use stack::{OnFailure, Stack, StackResource, Version, Work};
@@ -81,6 +88,10 @@ pub struct CloudFormation(Arc<Shared>);
 struct Shared {
     clock: Clock,
     sqs: Sqs,
+    kinesis: Kinesis,
+    iam: Iam,
+    logs: Logs,
+    mappings: Mappings,
     state: Mutex<State>,
 }
 
@@ -110,10 +121,22 @@ impl State {
 }
 
 impl CloudFormation {
-    pub fn new(clock: Clock, sqs: Sqs, seed: u64) -> Self {
+    pub fn new(
+        clock: Clock,
+        sqs: Sqs,
+        kinesis: Kinesis,
+        iam: Iam,
+        logs: Logs,
+        mappings: Mappings,
+        seed: u64,
+    ) -> Self {
         Self(Arc::new(Shared {
             clock,
             sqs,
+            kinesis,
+            iam,
+            logs,
+            mappings,
             state: Mutex::new(State {
                 random: ids::source(seed, "cloudformation"),
                 stacks: Vec::new(),
@@ -459,6 +482,7 @@ impl CloudFormation {
             None => Arc::new(Template::parse(template_body(form)?)?),
         };
         show_parameters(&template, true, xml);
+        show_capabilities(&template, xml);
         optional(xml, "Description", &template.description);
         let resources = template.resources.values();
         let types: BTreeSet<_> = resources
@@ -477,6 +501,7 @@ impl CloudFormation {
 fn validate_template(form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
     let template = Template::parse(template_body(form)?)?;
     show_parameters(&template, false, xml);
+    show_capabilities(&template, xml);
     optional(xml, "Description", &template.description);
     Ok(())
 }
@@ -520,6 +545,7 @@ fn version(
         (given, _) => tags(&given)?,
     };
     let capabilities = form.list("Capabilities");
+    check_capabilities(&template, &capabilities)?;
     Ok(Version {
         body,
         template,
@@ -529,6 +555,19 @@ fn version(
         capabilities: capabilities.into_iter().map(str::to_owned).collect(),
         order,
     })
+}
+
+/// Whether the caller acknowledges that the template makes roles or policies.
+fn check_capabilities(template: &Template, given: &[&str]) -> Result<(), ApiError> {
+    let acknowledged =
+        |needed: &str| given.contains(&"CAPABILITY_NAMED_IAM") || given.contains(&needed);
+    match template.capability() {
+        Some(needed) if !acknowledged(needed) => Err(ApiError::sender(
+            "InsufficientCapabilitiesException",
+            format!("Requires capabilities : [{needed}]"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn given_parameters(
@@ -804,25 +843,31 @@ fn show_parameters(template: &Template, with_types: bool, xml: &mut Xml) {
     });
 }
 
+/// What the caller of `CreateStack` will have to acknowledge, and why.
+fn show_capabilities(template: &Template, xml: &mut Xml) {
+    let Some(capability) = template.capability() else {
+        return;
+    };
+    let resources = template.resources.values();
+    let types: BTreeSet<_> = resources
+        .filter(|resource| resource.kind.capability(&resource.properties).is_some())
+        .map(|resource| resource.kind.type_name())
+        .collect();
+    let types: Vec<_> = types.into_iter().collect();
+    xml.element("Capabilities", |xml| {
+        xml.text("member", capability);
+    });
+    xml.text(
+        "CapabilitiesReason",
+        format!(
+            "The following resource(s) require capabilities: [{}]",
+            types.join(", ")
+        ),
+    );
+}
+
 fn optional(xml: &mut Xml, name: &str, text: &Option<String>) {
     if let Some(text) = text {
         xml.text(name, text);
     }
-}
-
-/// `2026-11-23T08:00:00.123Z`
-fn timestamp(at: Millis) -> String {
-    let (seconds, millis) = (at / 1000, at % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // From the first of March 0000 on, leap days come last in a year of the Gregorian calendar's 400.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }

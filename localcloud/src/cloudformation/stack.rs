@@ -458,6 +458,10 @@ impl Work {
     fn services<'a>(&'a self, base: &'a str) -> Services<'a> {
         Services {
             sqs: &self.shared.sqs,
+            kinesis: &self.shared.kinesis,
+            iam: &self.shared.iam,
+            logs: &self.shared.logs,
+            mappings: &self.shared.mappings,
             base,
         }
     }
@@ -559,14 +563,18 @@ impl Work {
             ),
             Failure::Service(error) => (
                 format!(
-                    "{} (Service: Sqs, Status Code: {}, Request ID: {})",
+                    "{} (Service: {}, Status Code: {}, Request ID: {})",
                     error.message,
+                    kind.service(),
                     error.status,
                     self.shared.uuid()
                 ),
                 match error.shape.as_str() {
-                    "QueueDoesNotExist" => "NotFound",
-                    "QueueNameExists" => "AlreadyExists",
+                    "QueueDoesNotExist" | "ResourceNotFoundException" | "NoSuchEntity" => {
+                        "NotFound"
+                    }
+                    "QueueNameExists" | "ResourceConflictException" => "AlreadyExists",
+                    "MalformedPolicyDocument" => "InvalidRequest",
                     shape if shape.starts_with("Invalid") => "InvalidRequest",
                     _ => "GeneralServiceException",
                 },
@@ -610,12 +618,8 @@ pub fn arn(name: &str, uuid: &str) -> String {
 impl Shared {
     /// Capital letters and digits, as AWS ends the names it makes up.
     fn letters(&self, how_many: usize) -> String {
-        use rand::RngExt;
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-        let mut state = self.state();
-        (0..how_many)
-            .map(|_| LETTERS[state.random.random_range(0..LETTERS.len())] as char)
-            .collect()
+        ids::letters(&mut self.state().random, LETTERS, how_many)
     }
 
     pub fn uuid(&self) -> String {

@@ -213,6 +213,13 @@ impl Template {
         self.resources == other.resources && self.outputs == other.outputs
     }
 
+    /// What the caller has to acknowledge before a stack is made from this template.
+    pub fn capability(&self) -> Option<&'static str> {
+        let resources = self.resources.values();
+        let needed = resources.filter_map(|it| it.kind.capability(&it.properties));
+        needed.max()
+    }
+
     fn condition_order(&self) -> Result<Vec<&str>, ApiError> {
         let mut graph = BTreeMap::new();
         for (name, condition) in &self.conditions {

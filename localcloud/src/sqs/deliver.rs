@@ -4,11 +4,14 @@ use super::deduplication;
 use super::message::{self, Attributes, Message};
 use super::messages::{Delivery, Poll, Receive, Received, Refusal};
 use super::queue::MOST_IN_FLIGHT;
-use super::{arn_of, in_range, invalid_parameter, missing, name_in, sqs_error, Entry, First, Sqs};
+use super::{
+    arn_of, in_range, invalid_parameter, is_label, missing, name_in, sqs_error, Entry, First, Sqs,
+};
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -232,6 +235,53 @@ impl Sqs {
                 () = self.0.clock.sleep_until(wake) => {}
             }
         }
+    }
+
+    /// What a poller of the cloud's own receives: up to `most` messages from all hosts, at once, with all they have.
+    ///
+    /// # Errors
+    ///
+    /// As `ReceiveMessage`.
+    pub fn poll(&self, queue_url: &str, most: usize) -> Result<Vec<Value>, ApiError> {
+        let all = vec!["All".to_owned()];
+        let input = ReceiveMessage {
+            queue_url: queue_url.to_owned(),
+            message_system_attribute_names: all.clone(),
+            message_attribute_names: all,
+            max_number_of_messages: Some(most as i64),
+            ..ReceiveMessage::default()
+        };
+        let receive = self.with_queue(queue_url, |entry, now| {
+            let (receive, _) = input.checked(entry)?;
+            self.check_quota(entry, now, "ReceiveMessage", receive.most)?;
+            let poll = Poll::Long;
+            Ok(Receive { poll, ..receive })
+        })?;
+        let (deliveries, _) = self.receive_now(name_in(queue_url)?, &receive, &input)?;
+        let messages = deliveries
+            .iter()
+            .map(|delivery| json!(input.show(delivery)));
+        Ok(messages.collect())
+    }
+
+    /// Waits until a poller may find something to receive, `until` that time at the latest. Nobody waits for this to
+    /// end, unless a message is to come back and can do so only a few times: until it goes to a dead-letter queue.
+    ///
+    /// # Errors
+    ///
+    /// There is no such queue.
+    pub async fn stir(&self, queue_url: &str, until: Millis) -> Result<(), ApiError> {
+        let (arrivals, due, is_bounded) = self.with_queue(queue_url, |entry, _| {
+            let is_bounded = entry.settings.redrive.is_some();
+            Ok((entry.arrivals.clone(), entry.queue.next_due(), is_bounded))
+        })?;
+        let due = due.unwrap_or(Millis::MAX);
+        tokio::select! {
+            () = arrivals.notified() => {}
+            () = self.0.clock.idle_until(until.min(due)) => {}
+            () = self.0.clock.sleep_until(due), if is_bounded && due < Millis::MAX => {}
+        }
+        Ok(())
     }
 
     /// One look at the queue, and when it is worth another. What was received too often goes to the dead-letter queue.
@@ -683,10 +733,7 @@ fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiE
     }
     let mut seen = Vec::with_capacity(ids.len());
     for id in ids {
-        let characters = id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        if id.is_empty() || id.len() > 80 || !characters {
+        if !is_label(id) {
             return Err(sqs_error(
                 "InvalidBatchEntryId",
                 "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned(),

@@ -5,8 +5,8 @@ use super::fifo::Fifo;
 use super::messages::Messages;
 use super::queue::Queue;
 use super::{
-    arn_of, in_range, invalid_parameter, missing, name_in, no_such_queue, sqs_error, url_of, Entry,
-    Memories, Sqs, State, MOST_QUEUES,
+    arn_of, in_range, invalid_parameter, is_label, missing, name_in, no_such_queue, sqs_error,
+    url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
 };
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
@@ -350,6 +350,19 @@ impl Sqs {
             if empty {
                 return Err(missing(name));
             }
+        }
+        if !is_label(&input.label) {
+            return Err(invalid_parameter(format!(
+                "Value {} for parameter Label is invalid. Reason: Can only include alphanumeric characters, hyphens, \
+                 or underscores. 1 to 80 in length.",
+                input.label
+            )));
+        }
+        let is_action = |action: &String| action == "*" || OPERATIONS.contains(&action.as_str());
+        if let Some(action) = input.actions.iter().find(|action| !is_action(action)) {
+            return Err(invalid_parameter(format!(
+                "Value SQS:{action} for parameter ActionName is invalid. Reason: It is no action of SQS."
+            )));
         }
         if input.actions.len() > MOST_ACTIONS {
             return Err(ApiError::sender(

@@ -221,6 +221,8 @@ impl Sqs {
                 .allows(now, messages)
             && faults.strikes(Kind::FifoQuota, &entry.name)
         {
+            // The developer guide speaks of a ThrottlingException here; the API reference has this error for it:
+            // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors
             return Err(ApiError::sender("RequestThrottled", "Rate exceeded."));
         }
         Ok(())
@@ -366,6 +368,14 @@ fn invalid_attribute_value(message: String) -> ApiError {
 /// An error whose code in the query protocol carries the service's name.
 fn sqs_error(shape: &str, message: String) -> ApiError {
     ApiError::sender(&format!("AWS.SimpleQueueService.{shape}"), message).with_shape(shape)
+}
+
+/// Whether this may name an entry of a batch, or a permission.
+fn is_label(text: &str) -> bool {
+    let characters = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    (1..=80).contains(&text.len()) && characters
 }
 
 /// Checks a number against the limits AWS names in its message; `default` stands in for none.

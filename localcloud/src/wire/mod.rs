@@ -1,5 +1,6 @@
-//! The two wire forms of the services: AWS JSON 1.0 (SQS) and the query protocol, form in and XML out
-//! (CloudFormation, STS).
+//! The two wire forms of the services: AWS JSON 1.0 (SQS) and 1.1 (Kinesis, CloudWatch Logs), and the query protocol, form
+//! in and XML out
+//! (CloudFormation, IAM, STS).
 
 pub mod error;
 pub mod json;

@@ -4,14 +4,34 @@
 
 use localcloud::{LocalCloud, Options};
 use serde_json::{json, Value};
+pub mod functions;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// How soon a stream is created, changed or deleted in the tests that don't look at it meanwhile.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Waits that nobody ends are skipped after a moment.
 pub fn start() -> LocalCloud {
-    let patience = Some(Duration::from_millis(100));
+    start_with(Some(Duration::from_millis(100)), SOON)
+}
+
+/// For a test in which another thread ends a wait: the clock goes by itself, and where the test moves it to.
+pub fn start_patient() -> LocalCloud {
+    start_with(None, SOON)
+}
+
+/// For a test that looks at a stream while it changes.
+pub fn start_slow() -> LocalCloud {
+    start_with(None, localcloud::kinesis::CHANGES)
+}
+
+fn start_with(patience: Option<Duration>, stream_changes: Duration) -> LocalCloud {
     let options = Options {
         patience,
+        stream_changes,
         ..Options::default()
     };
     LocalCloud::start(options).expect("a free port")
@@ -151,4 +171,86 @@ pub fn counts(cloud: &LocalCloud, queue: &str) -> (u32, u32, u32) {
         count("ApproximateNumberOfMessagesNotVisible"),
         count("ApproximateNumberOfMessagesDelayed"),
     )
+}
+
+/// One Kinesis operation, its answer whole.
+pub fn kinesis_raw(cloud: &LocalCloud, operation: &str, body: &[u8]) -> Answer {
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.1"),
+    ];
+    exchange(cloud, &request("POST", "/", &headers, body)).expect("an answer")
+}
+
+/// One Kinesis operation that succeeds.
+pub fn kinesis(cloud: &LocalCloud, operation: &str, input: Value) -> Value {
+    let answer = kinesis_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{operation} {input}: {answer:?}");
+    answer.json()
+}
+
+/// One Kinesis operation that fails, and how: the type, and the message.
+pub fn kinesis_error(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
+    let answer = kinesis_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 400, "{operation} {input}: {answer:?}");
+    let text = |name: &str| answer.json()[name].as_str().unwrap_or_default().to_owned();
+    (text("__type"), text("message"))
+}
+
+/// Waits until a stream is active.
+pub fn active(cloud: &LocalCloud, stream: &str) {
+    for _ in 0..500 {
+        let input = json!({ "StreamName": stream });
+        let summary = kinesis(cloud, "DescribeStreamSummary", input);
+        if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{stream} doesn't become active");
+}
+
+/// A stream with so many shards, active.
+pub fn create_stream(cloud: &LocalCloud, stream: &str, shards: u32) {
+    kinesis(
+        cloud,
+        "CreateStream",
+        json!({ "StreamName": stream, "ShardCount": shards }),
+    );
+    active(cloud, stream);
+}
+
+/// One IAM operation, its answer whole.
+pub fn iam_raw(cloud: &LocalCloud, action: &str, parameters: &[(&str, &str)]) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("Action", action), ("Version", "2010-05-08")])
+        .extend_pairs(parameters)
+        .finish();
+    exchange(cloud, &request("POST", "/", &[], body.as_bytes())).expect("an answer")
+}
+
+/// One operation of CloudWatch Logs, its answer whole.
+pub fn logs_raw(cloud: &LocalCloud, operation: &str, body: &[u8]) -> Answer {
+    let target = format!("Logs_20140328.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.1"),
+    ];
+    exchange(cloud, &request("POST", "/", &headers, body)).expect("an answer")
+}
+
+/// One operation of CloudWatch Logs that succeeds.
+pub fn logs(cloud: &LocalCloud, operation: &str, input: Value) -> Value {
+    let answer = logs_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{operation} {input}: {answer:?}");
+    answer.json()
+}
+
+/// One operation of CloudWatch Logs that fails, and how: the type, and the message.
+pub fn logs_error(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
+    let answer = logs_raw(cloud, operation, input.to_string().as_bytes());
+    assert_eq!(answer.status, 400, "{operation} {input}: {answer:?}");
+    let text = |name: &str| answer.json()[name].as_str().unwrap_or_default().to_owned();
+    (text("__type"), text("message"))
 }

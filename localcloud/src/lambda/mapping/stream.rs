@@ -1,0 +1,667 @@
+//! The poller of a stream. Each shard is read in order, and each of its lanes (one, unless the mapping parallelizes)
+//! goes on only when the function is done with a batch: a batch that fails is tried again until it succeeds, is split,
+//! or is given up.
+//! See <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html>.
+
+use super::settings::{Settings, Start};
+use super::{answer, invalid, queue_url, Poller, Source};
+use crate::clock::{Clock, Millis};
+use crate::ids;
+use crate::kinesis::{Cursor, Kinesis};
+use crate::lambda::{Invoked, LARGEST_PAYLOAD};
+use crate::wire::error::ApiError;
+use crate::wire::query::timestamp;
+use crate::REGION;
+use base64::prelude::{Engine, BASE64_STANDARD};
+use serde_json::{json, Value};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// A shard is read once in so long.
+const BETWEEN_READS: Millis = 1000;
+const MOST_RECORDS: usize = 10_000;
+// Differs from AWS: mapping-pauses: AWS doesn't tell how long it waits between tries.
+const FIRST_PAUSE: Millis = 1000;
+const LONGEST_PAUSE: Millis = 60_000;
+const HOUR: Millis = 60 * 60 * 1000;
+/// No stream forgets a record sooner.
+const SHORTEST_RETENTION: Millis = 24 * HOUR;
+
+/// How far each shard is processed. It outlives the poller: a mapping that is enabled again goes on where it was.
+#[derive(Clone, Default)]
+pub struct Progress(Arc<Mutex<BTreeMap<String, Place>>>);
+
+enum Place {
+    /// The shard is closed and all its records are dealt with, or it isn't to be read.
+    Done,
+    At {
+        /// Where to read on.
+        cursor: Cursor,
+        /// The sequence numbers of what is read and not yet dealt with.
+        pending: BTreeSet<String>,
+    },
+}
+
+impl Progress {
+    /// The shards that there are, at the mapping's starting position.
+    pub async fn begin(kinesis: &Kinesis, settings: &Settings) -> Result<Self, ApiError> {
+        let Source::Stream { name, .. } = &settings.source else {
+            return Ok(Self::default());
+        };
+        let mut places = BTreeMap::new();
+        for shard in shards(kinesis, name).await? {
+            let is_closed = shard["SequenceNumberRange"]["EndingSequenceNumber"].is_string();
+            let id = text(&shard, "ShardId");
+            let place = match settings.start {
+                Start::Latest if is_closed => Place::Done,
+                start => Place::new(cursor(kinesis, name, &id, start).await.map_err(|error| {
+                    invalid(format!(
+                        "Received Exception while reading from provided stream. {}",
+                        error.message
+                    ))
+                })?),
+            };
+            places.insert(id, place);
+        }
+        Ok(Self(Arc::new(Mutex::new(places))))
+    }
+
+    fn is_done(&self, shard: &str) -> bool {
+        matches!(self.lock().get(shard), Some(Place::Done))
+    }
+
+    fn is_known(&self, shard: &str) -> bool {
+        self.lock().contains_key(shard)
+    }
+
+    fn add(&self, shard: &str, cursor: Cursor) {
+        self.lock().insert(shard.to_owned(), Place::new(cursor));
+    }
+
+    /// Where to read a shard from: what is pending comes once more.
+    fn resume(&self, shard: &str) -> Option<Cursor> {
+        match self.lock().get_mut(shard) {
+            Some(Place::At { cursor, pending }) => {
+                if let Some(first) = pending.first() {
+                    cursor.rewind(first);
+                }
+                pending.clear();
+                Some(cursor.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn read(&self, shard: &str, now_at: &Cursor, records: &[Record]) {
+        if let Some(Place::At { cursor, pending }) = self.lock().get_mut(shard) {
+            cursor.clone_from(now_at);
+            pending.extend(records.iter().map(|record| record.number.clone()));
+        }
+    }
+
+    fn deal_with(&self, shard: &str, records: &[Record]) {
+        if let Some(Place::At { pending, .. }) = self.lock().get_mut(shard) {
+            for record in records {
+                pending.remove(&record.number);
+            }
+        }
+    }
+
+    /// The shard is read out: it is done when nothing is pending.
+    fn finish(&self, shard: &str) {
+        if let Some(place) = self.lock().get_mut(shard) {
+            if matches!(place, Place::At { pending, .. } if pending.is_empty()) {
+                *place = Place::Done;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn new(cursor: Cursor) -> Self {
+        let pending = BTreeSet::new();
+        Self::At { cursor, pending }
+    }
+}
+
+/// A record on its way to the function.
+#[derive(Clone)]
+struct Record {
+    number: String,
+    key: String,
+    arrived_at: Millis,
+    /// As the event has it.
+    json: Arc<str>,
+}
+
+/// A batch, or a part of one, and how often it was tried.
+#[derive(Clone, Default)]
+struct Attempt {
+    records: Vec<Record>,
+    retries: u32,
+    invocations: u32,
+    pauses: u32,
+}
+
+impl Attempt {
+    /// The first part, up to `at`, and the rest. Splitting costs no retry.
+    fn split(mut self, at: usize) -> (Self, Self) {
+        let rest = self.records.split_off(at);
+        self.pauses = 0;
+        let rest = Self {
+            records: rest,
+            ..self
+        };
+        (self, rest)
+    }
+}
+
+/// Polls until it is stopped, and ends when the last batch has.
+pub async fn run(poller: &Poller) {
+    let Source::Stream { arn, name } = &poller.settings.source else {
+        return;
+    };
+    let stream = Stream {
+        poller: poller.clone(),
+        name: name.clone(),
+        arn: arn.clone(),
+    };
+    let mut readers = JoinSet::new();
+    let mut read = BTreeSet::new();
+    while !poller.is_stopped() {
+        for shard in stream.readable().await {
+            if read.insert(shard.clone()) {
+                readers.spawn(stream.clone().read_shard(shard));
+            }
+        }
+        tokio::select! {
+            Some(_) = readers.join_next() => {}
+            () = poller.pause() => {}
+        }
+    }
+    while readers.join_next().await.is_some() {}
+}
+
+#[derive(Clone)]
+struct Stream {
+    poller: Poller,
+    name: String,
+    arn: String,
+}
+
+impl Stream {
+    /// The shards whose parents are done.
+    async fn readable(&self) -> Vec<String> {
+        if self.poller.ready().is_none() {
+            return Vec::new();
+        }
+        let kinesis = self.kinesis();
+        let shards = match shards(kinesis, &self.name).await {
+            Ok(shards) => shards,
+            Err(error) => {
+                self.poller.report_problem(&error.message);
+                return Vec::new();
+            }
+        };
+        let ids: BTreeSet<_> = shards.iter().map(|shard| text(shard, "ShardId")).collect();
+        let progress = &self.poller.progress;
+        let mut readable = Vec::new();
+        for shard in &shards {
+            let id = text(shard, "ShardId");
+            let waits = ["ParentShardId", "AdjacentParentShardId"]
+                .iter()
+                .filter_map(|parent| shard[parent].as_str())
+                .any(|parent| ids.contains(parent) && !progress.is_done(parent));
+            if waits || progress.is_done(&id) {
+                continue;
+            }
+            if !progress.is_known(&id) {
+                // A shard that came later is read whole.
+                match cursor(kinesis, &self.name, &id, Start::TrimHorizon).await {
+                    Ok(cursor) => progress.add(&id, cursor),
+                    Err(_) => continue,
+                }
+            }
+            readable.push(id);
+        }
+        readable
+    }
+
+    /// Reads a shard until it is read out or the poller stops.
+    async fn read_shard(self, shard: String) {
+        let Some(cursor) = self.poller.progress.resume(&shard) else {
+            return;
+        };
+        let mut lanes = JoinSet::new();
+        let mut entrances = Vec::new();
+        for _ in 0..self.poller.settings.parallelization {
+            let (entrance, pages) = mpsc::channel(1);
+            entrances.push(entrance);
+            let lane = Lane {
+                stream: self.clone(),
+                shard: shard.clone(),
+                invoked: None,
+            };
+            lanes.spawn(lane.run(pages));
+        }
+        let is_read_out = tokio::select! {
+            () = self.poller.stopped() => false,
+            () = self.feed(&shard, cursor, &entrances) => true,
+        };
+        drop(entrances);
+        while lanes.join_next().await.is_some() {}
+        if is_read_out {
+            self.poller.progress.finish(&shard);
+        }
+    }
+
+    /// Reads a shard to its end and gives each lane the records of its keys, in order.
+    async fn feed(&self, shard: &str, mut cursor: Cursor, lanes: &[mpsc::Sender<Vec<Record>>]) {
+        let clock = self.poller.clock();
+        let mut changes = self.kinesis().changes();
+        loop {
+            let Some(function) = self.poller.ready() else {
+                self.poller.pause().await;
+                continue;
+            };
+            let next_read = clock.now() + BETWEEN_READS;
+            match self.kinesis().follow(&mut cursor, MOST_RECORDS).await {
+                Ok((records, is_read_out)) => {
+                    let records = self.wanted(shard, &function.role, &records);
+                    self.poller.progress.read(shard, &cursor, &records);
+                    let mut pages = vec![Vec::new(); lanes.len()];
+                    for record in records {
+                        pages[lane_of(&record.key, lanes.len())].push(record);
+                    }
+                    for (lane, page) in lanes.iter().zip(pages) {
+                        if !page.is_empty() {
+                            // A lane that has ended was stopped.
+                            let _ = lane.send(page).await;
+                        }
+                    }
+                    if is_read_out {
+                        return;
+                    }
+                }
+                // Other readers took the shard's share of this second.
+                Err(error) if error.code == "ProvisionedThroughputExceededException" => {}
+                Err(error) => self.poller.report_problem(&error.message),
+            }
+            tokio::select! {
+                () = clock.idle_until(next_read) => {}
+                // An error means that the cloud ends.
+                _ = changes.changed() => clock.sleep_until(next_read).await,
+            }
+        }
+    }
+
+    /// The records that the filter lets pass.
+    fn wanted(&self, shard: &str, role: &str, records: &[Value]) -> Vec<Record> {
+        let wanted = |record: &&Value| {
+            let filter = &self.poller.settings.filter;
+            if filter.is_empty() {
+                return true;
+            }
+            let mut item = kinesis_part(record);
+            let data = BASE64_STANDARD.decode(text(record, "Data"));
+            let data = data.ok().and_then(|data| String::from_utf8(data).ok());
+            item["data"] = json!(data);
+            filter.passes(&item, "data")
+        };
+        let event = |record: &Value| {
+            let number = text(record, "SequenceNumber");
+            let event = json!({
+                "kinesis": kinesis_part(record),
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": format!("{shard}:{number}"),
+                "eventName": "aws:kinesis:record",
+                "invokeIdentityArn": role,
+                "awsRegion": REGION,
+                "eventSourceARN": self.arn,
+            });
+            let arrived = record["ApproximateArrivalTimestamp"].as_f64();
+            Record {
+                key: text(record, "PartitionKey"),
+                arrived_at: (arrived.unwrap_or_default() * 1000.0).round() as Millis,
+                json: event.to_string().into(),
+                number,
+            }
+        };
+        records.iter().filter(wanted).map(event).collect()
+    }
+
+    fn kinesis(&self) -> &Kinesis {
+        &self.poller.mappings.0.kinesis
+    }
+}
+
+/// What processes the records of some of a shard's keys, batch after batch.
+struct Lane {
+    stream: Stream,
+    shard: String,
+    /// The last invocation that the function answered or failed.
+    invoked: Option<Invoked>,
+}
+
+/// How an attempt went.
+enum Outcome {
+    Success,
+    /// The function failed, or reported the record at this place as the first that failed.
+    Failed {
+        first: usize,
+    },
+    /// The function was not run: it is throttled, or gone.
+    NotRun,
+}
+
+impl Lane {
+    async fn run(mut self, mut pages: mpsc::Receiver<Vec<Record>>) {
+        let poller = self.stream.poller.clone();
+        let (clock, settings) = (poller.clock(), &poller.settings);
+        let mut waiting = VecDeque::new();
+        while !poller.is_stopped() {
+            if waiting.is_empty() {
+                tokio::select! {
+                    () = poller.stopped() => return,
+                    page = pages.recv() => match page {
+                        Some(page) => waiting.extend(page),
+                        None => return,
+                    }
+                }
+            }
+            let ends = clock.now() + settings.window;
+            let is_open = |waiting: &VecDeque<Record>| {
+                waiting.len() < settings.batch_size
+                    && fits(waiting, settings.batch_size) == waiting.len()
+            };
+            while settings.window > 0 && is_open(&waiting) {
+                tokio::select! {
+                    () = poller.stopped() => return,
+                    () = clock.sleep_until(ends) => break,
+                    page = pages.recv() => match page {
+                        Some(page) => waiting.extend(page),
+                        None => break,
+                    }
+                }
+            }
+            // A record that is too large for an event is sent all the same.
+            let several = fits(&waiting, settings.batch_size).max(1);
+            self.process(waiting.drain(..several).collect()).await;
+        }
+    }
+
+    /// Tries a batch, whole or in parts, until all its records are dealt with or the poller stops.
+    async fn process(&mut self, records: Vec<Record>) {
+        let settings = self.stream.poller.settings.clone();
+        let mut attempts = VecDeque::from([Attempt {
+            records,
+            ..Attempt::default()
+        }]);
+        while let Some(mut attempt) = attempts.pop_front() {
+            if self.stream.poller.is_stopped() {
+                return;
+            }
+            self.drop_aged(&mut attempt).await;
+            if attempt.records.is_empty() {
+                continue;
+            }
+            attempt.invocations += 1;
+            let outcome = self.invoke(&attempt).await;
+            match outcome {
+                Outcome::Success => self.deal_with(&attempt.records),
+                Outcome::Failed { first } if first > 0 => {
+                    let is_last = !settings.bisects && attempt.is_last(settings.retries);
+                    let (done, mut rest) = attempt.split(first);
+                    self.deal_with(&done.records);
+                    if is_last {
+                        self.give_up(&rest, "RetryAttemptsExhausted").await;
+                        continue;
+                    }
+                    if !settings.bisects {
+                        rest.retries += 1;
+                        self.pause(&mut rest, settings.is_bounded()).await;
+                    }
+                    attempts.push_front(rest);
+                }
+                Outcome::Failed { .. } if settings.bisects && attempt.records.len() > 1 => {
+                    let middle = attempt.records.len().div_ceil(2);
+                    let (first, second) = attempt.split(middle);
+                    attempts.push_front(second);
+                    attempts.push_front(first);
+                }
+                Outcome::Failed { .. } if attempt.is_last(settings.retries) => {
+                    self.give_up(&attempt, "RetryAttemptsExhausted").await;
+                }
+                Outcome::Failed { .. } => {
+                    attempt.retries += 1;
+                    self.pause(&mut attempt, settings.is_bounded()).await;
+                    attempts.push_front(attempt);
+                }
+                Outcome::NotRun => {
+                    attempt.invocations -= 1;
+                    let is_bounded = settings.longest_age.is_some();
+                    self.pause(&mut attempt, is_bounded).await;
+                    attempts.push_front(attempt);
+                }
+            }
+        }
+    }
+
+    async fn invoke(&mut self, attempt: &Attempt) -> Outcome {
+        let poller = &self.stream.poller;
+        let _work = poller.clock().work();
+        if let Some(last) = attempt.records.last() {
+            poller.report_age(poller.clock().now().saturating_sub(last.arrived_at));
+        }
+        let records = attempt.records.iter().map(|record| &*record.json);
+        let outcome = match poller.invoke(records).await {
+            Err(_) => Outcome::NotRun,
+            Ok(invoked) => {
+                let outcome = match &invoked.error {
+                    Some(_) => Outcome::Failed { first: 0 },
+                    None if poller.settings.reports_failures => {
+                        let ids = attempt.records.iter().map(|record| record.number.as_str());
+                        let ids: Vec<_> = ids.collect();
+                        match answer::failures(&invoked.payload, &ids).first() {
+                            Some(&first) => Outcome::Failed { first },
+                            None => Outcome::Success,
+                        }
+                    }
+                    None => Outcome::Success,
+                };
+                self.invoked = Some(invoked);
+                outcome
+            }
+        };
+        match outcome {
+            Outcome::Success => poller.report(Some("OK".to_owned())),
+            _ => poller.report_problem("Function call failed"),
+        }
+        outcome
+    }
+
+    /// Gives up the records that are older than the mapping lets them be, and forgets those that the stream forgets.
+    async fn drop_aged(&self, attempt: &mut Attempt) {
+        let now = self.stream.poller.clock().now();
+        let older_than = |age: Millis, records: &[Record]| {
+            let is_older = |record: &&Record| now.saturating_sub(record.arrived_at) > age;
+            records.iter().take_while(is_older).count()
+        };
+        if let Some(longest) = self.stream.poller.settings.longest_age {
+            let aged = older_than(longest, &attempt.records);
+            if aged > 0 {
+                let (aged, rest) = std::mem::take(attempt).split(aged);
+                self.give_up(&aged, "RecordAgeExceeded").await;
+                *attempt = rest;
+            }
+        }
+        if older_than(SHORTEST_RETENTION, &attempt.records) > 0 {
+            let input = json!({ "StreamName": self.stream.name });
+            let summary = self.stream.kinesis().ask("DescribeStreamSummary", input);
+            let summary = summary.await.unwrap_or_default();
+            let hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"].as_u64();
+            let kept = hours.map_or(SHORTEST_RETENTION, |hours| hours * HOUR);
+            let (forgotten, rest) = {
+                let forgotten = older_than(kept, &attempt.records);
+                std::mem::take(attempt).split(forgotten)
+            };
+            self.deal_with(&forgotten.records);
+            *attempt = rest;
+        }
+    }
+
+    /// Discards records, and tells the destination for failures.
+    async fn give_up(&self, attempt: &Attempt, condition: &str) {
+        let poller = &self.stream.poller;
+        let (Some(first), Some(last)) = (attempt.records.first(), attempt.records.last()) else {
+            return;
+        };
+        if let (Some((arn, name)), Some(function)) = (&poller.settings.on_failure, poller.ready()) {
+            let mappings = &poller.mappings;
+            let request_id = match &self.invoked {
+                Some(invoked) => invoked.request_id.clone(),
+                None => ids::uuid(&mut mappings.lock().random),
+            };
+            let mut message = json!({
+                "requestContext": {
+                    "requestId": request_id,
+                    "functionArn": function.arn,
+                    "condition": condition,
+                    "approximateInvokeCount": attempt.invocations,
+                },
+                "version": "1.0",
+                "timestamp": timestamp(poller.clock().now()),
+                "KinesisBatchInfo": {
+                    "shardId": self.shard,
+                    "startSequenceNumber": first.number,
+                    "endSequenceNumber": last.number,
+                    "approximateArrivalOfFirstRecord": timestamp(first.arrived_at),
+                    "approximateArrivalOfLastRecord": timestamp(last.arrived_at),
+                    "batchSize": attempt.records.len(),
+                    "streamArn": self.stream.arn,
+                },
+            });
+            if let Some(invoked) = self.invoked.as_ref().filter(|_| attempt.invocations > 0) {
+                message["responseContext"] = json!({
+                    "statusCode": 200,
+                    "executedVersion": "$LATEST",
+                    "functionError": invoked.error,
+                });
+            }
+            // What may not or can't be sent is lost, as on AWS.
+            if mappings
+                .0
+                .access
+                .allows(&function.role, "sqs:SendMessage", arn)
+            {
+                let input =
+                    json!({ "QueueUrl": queue_url(name), "MessageBody": message.to_string() });
+                let _ = mappings.sqs("SendMessage", &input).await;
+            }
+        }
+        self.deal_with(&attempt.records);
+    }
+
+    fn deal_with(&self, records: &[Record]) {
+        self.stream.poller.progress.deal_with(&self.shard, records);
+    }
+
+    /// Waits before the next try, longer each time. A wait that is one of a limited number is awaited.
+    async fn pause(&self, attempt: &mut Attempt, is_bounded: bool) {
+        let poller = &self.stream.poller;
+        let length = FIRST_PAUSE << attempt.pauses.min(6);
+        attempt.pauses += 1;
+        let clock: &Clock = poller.clock();
+        let until = clock.now() + length.min(LONGEST_PAUSE);
+        tokio::select! {
+            () = poller.stopped() => {}
+            () = clock.idle_until(until) => {}
+            () = clock.sleep_until(until), if is_bounded => {}
+        }
+    }
+}
+
+impl Attempt {
+    fn is_last(&self, retries: Option<u32>) -> bool {
+        retries.is_some_and(|most| self.retries >= most)
+    }
+}
+
+impl Settings {
+    /// Whether a batch that fails is given up some time.
+    fn is_bounded(&self) -> bool {
+        self.retries.is_some() || self.longest_age.is_some()
+    }
+}
+
+/// How many of the records make a batch.
+fn fits(waiting: &VecDeque<Record>, most: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |record: &&Record| {
+        bytes += record.json.len() + 1;
+        bytes < LARGEST_PAYLOAD
+    };
+    waiting.iter().take(most).take_while(fits).count()
+}
+
+/// All shards of a stream.
+async fn shards(kinesis: &Kinesis, name: &str) -> Result<Vec<Value>, ApiError> {
+    let mut input = json!({ "StreamName": name });
+    let mut shards = Vec::new();
+    loop {
+        let page = kinesis.ask("ListShards", input).await?;
+        shards.extend(page["Shards"].as_array().into_iter().flatten().cloned());
+        match page.get("NextToken") {
+            Some(token) => input = json!({ "NextToken": token }),
+            None => return Ok(shards),
+        }
+    }
+}
+
+async fn cursor(
+    kinesis: &Kinesis,
+    name: &str,
+    shard: &str,
+    start: Start,
+) -> Result<Cursor, ApiError> {
+    let (kind, time) = match start {
+        Start::TrimHorizon => ("TRIM_HORIZON", None),
+        Start::Latest => ("LATEST", None),
+        Start::AtTimestamp(time) => ("AT_TIMESTAMP", Some(time)),
+    };
+    let mut input = json!({ "StreamName": name, "ShardId": shard, "ShardIteratorType": kind });
+    if let Some(time) = time {
+        input["Timestamp"] = json!(time);
+    }
+    kinesis.cursor(input).await
+}
+
+/// The lane of a partition key: the same key, the same lane.
+fn lane_of(key: &str, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    (hasher.finish() % lanes as u64) as usize
+}
+
+/// A record as the event's `kinesis` has it.
+fn kinesis_part(record: &Value) -> Value {
+    json!({
+        "kinesisSchemaVersion": "1.0",
+        "partitionKey": record["PartitionKey"],
+        "sequenceNumber": record["SequenceNumber"],
+        "data": record["Data"],
+        "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"],
+    })
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}

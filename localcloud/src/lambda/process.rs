@@ -1,0 +1,255 @@
+//! Child processes, and that none of them outlives the local cloud.
+//!
+//! Each is the leader of a process group, which is killed as a whole when the local cloud stops. Should the local cloud
+//! itself be killed, Linux kills the child with it; on other systems the child loses its connection to the Runtime API,
+//! at which a runtime ends.
+// Differs from AWS: plain-processes: a function is a plain process of the reader's: no sandbox, no limit of memory or processor.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc as async_mpsc, oneshot};
+
+/// What a program writes without a newline is taken as a line when it is so long.
+const LONGEST_LINE: u64 = 256 * 1024;
+/// A file that was just written can be busy for a moment: another thread was forking and held it open.
+const BUSY_TRIES: u32 = 50;
+
+/// Starts processes, and knows those that live.
+pub struct Processes {
+    orders: Mutex<Option<mpsc::Sender<Order>>>,
+    living: Arc<Mutex<Living>>,
+}
+
+#[derive(Default)]
+struct Living {
+    groups: BTreeSet<u32>,
+    stopped: bool,
+}
+
+struct Order {
+    command: Command,
+    reply: oneshot::Sender<io::Result<Child>>,
+}
+
+impl Default for Processes {
+    fn default() -> Self {
+        Self {
+            orders: Mutex::new(None),
+            living: Arc::default(),
+        }
+    }
+}
+
+impl Processes {
+    /// Starts `command`; whatever it writes goes to `sink` line by line, from a thread of its own.
+    pub async fn start(
+        &self,
+        mut command: Command,
+        mark: String,
+        sink: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<Process> {
+        let (reader, writer) = io::pipe()?;
+        command
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer.try_clone()?)
+            .kill_on_drop(true);
+        bind_to_this_process(&mut command);
+        let (reply, started) = oneshot::channel();
+        self.order(Order { command, reply })?;
+        let child = started.await.map_err(io::Error::other)??;
+        let id = child.id().unwrap_or_default();
+        let (passed, marks) = async_mpsc::unbounded_channel();
+        let process = Process {
+            child,
+            id,
+            writer,
+            mark: format!("{mark}\n"),
+            marks,
+            living: self.living.clone(),
+        };
+        thread::Builder::new()
+            .name("localcloud-output".to_owned())
+            .spawn(move || read_lines(reader, &mark, sink, &passed))?;
+        Ok(process)
+    }
+
+    /// Kills all there are and starts no more.
+    pub fn stop(&self) {
+        let mut living = lock(&self.living);
+        living.stopped = true;
+        for group in &living.groups {
+            kill_group(*group);
+        }
+    }
+
+    /// The death of the thread that started it is what kills a child on Linux, so one thread starts them all.
+    fn order(&self, order: Order) -> io::Result<()> {
+        let mut orders = lock(&self.orders);
+        let sender = match &*orders {
+            Some(sender) => sender.clone(),
+            None => {
+                let (sender, received) = mpsc::channel();
+                let (handle, living) = (Handle::current(), self.living.clone());
+                thread::Builder::new()
+                    .name("localcloud-processes".to_owned())
+                    .spawn(move || start_all(&received, &handle, &living))?;
+                orders.insert(sender).clone()
+            }
+        };
+        sender
+            .send(order)
+            .map_err(|_| io::Error::other("the local cloud stops"))
+    }
+}
+
+fn start_all(orders: &mpsc::Receiver<Order>, handle: &Handle, living: &Mutex<Living>) {
+    let _runtime = handle.enter();
+    for Order { mut command, reply } in orders {
+        let mut tries = 0;
+        let outcome = loop {
+            // Under the lock: a stop either comes first, or finds the child.
+            let mut living = lock(living);
+            if living.stopped {
+                break Err(io::Error::other("the local cloud stops"));
+            }
+            match command.spawn() {
+                Err(error)
+                    if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES =>
+                {
+                    drop(living);
+                    tries += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                outcome => {
+                    living
+                        .groups
+                        .extend(outcome.as_ref().ok().and_then(Child::id));
+                    break outcome;
+                }
+            }
+        };
+        // Nobody waits any more: the child dies with its value.
+        let _ = reply.send(outcome);
+    }
+}
+
+/// A child that runs. It and its group die with this value.
+pub struct Process {
+    child: Child,
+    id: u32,
+    /// The local cloud's own end of what the child writes to.
+    writer: PipeWriter,
+    mark: String,
+    marks: async_mpsc::UnboundedReceiver<()>,
+    living: Arc<Mutex<Living>>,
+}
+
+impl Process {
+    /// Returns when the process has ended. May be called again, and dropped.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    pub async fn kill(&mut self) {
+        kill_group(self.id);
+        let _ = self.child.kill().await;
+    }
+
+    /// Returns when all that was written so far has been read: a mark, written behind it, has come through.
+    pub async fn drain(&mut self) {
+        if self.writer.write_all(self.mark.as_bytes()).is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.marks.recv()).await;
+        }
+    }
+
+    /// The most memory that it has used so far, in bytes, where the system tells.
+    pub fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut living = lock(&self.living);
+        kill_group(self.id);
+        living.groups.remove(&self.id);
+    }
+}
+
+fn read_lines(
+    reader: PipeReader,
+    mark: &str,
+    sink: impl Fn(&str),
+    passed: &async_mpsc::UnboundedSender<()>,
+) {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while !passed.is_closed() {
+        line.clear();
+        let mut limited = reader.by_ref().take(LONGEST_LINE);
+        if !matches!(limited.read_until(b'\n', &mut line), Ok(1..)) {
+            return;
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches(['\n', '\r']);
+        let before_mark = text.strip_suffix(mark);
+        if before_mark != Some("") {
+            sink(before_mark.unwrap_or(text));
+        }
+        if before_mark.is_some() {
+            let _ = passed.send(());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn bind_to_this_process(command: &mut Command) {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    {
+        let parent = std::process::id();
+        let die_with_parent = move || {
+            // SAFETY: both calls only pass numbers, and may be made between fork and exec.
+            let parent_is_there = unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0
+                    && libc::getppid() == parent as libc::pid_t
+            };
+            match parent_is_there {
+                true => Ok(()),
+                false => Err(io::ErrorKind::BrokenPipe.into()),
+            }
+        };
+        // SAFETY: the closure allocates nothing and takes no lock.
+        unsafe { command.pre_exec(die_with_parent) };
+    }
+}
+
+#[cfg(not(unix))]
+fn bind_to_this_process(_: &mut Command) {}
+
+#[cfg(unix)]
+fn kill_group(leader: u32) {
+    if leader > 1 {
+        // SAFETY: passes numbers only. A group that is gone answers with an error.
+        unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
+    }
+}
+
+#[cfg(not(unix))]
+fn kill_group(_: u32) {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1324 @@
+//! Kinesis over HTTP: every operation, the limits of a shard, iterators and their end, and fan-out.
+
+mod support;
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use localcloud::faults::{Fault, Kind};
+use localcloud::LocalCloud;
+use proptest::prelude::*;
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use support::{
+    active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start,
+    start_patient, start_slow,
+};
+
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
+const THROTTLED: &str = "ProvisionedThroughputExceededException";
+
+fn put(cloud: &LocalCloud, key: &str, data: &str) -> Value {
+    let data = BASE64_STANDARD.encode(data);
+    kinesis(
+        cloud,
+        "PutRecord",
+        json!({"StreamName": "s", "PartitionKey": key, "Data": data}),
+    )
+}
+
+fn iterator_with(cloud: &LocalCloud, shard: &str, kind: &str, more: Value) -> String {
+    let mut input = json!({"StreamName": "s", "ShardId": shard, "ShardIteratorType": kind});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        input[name] = value.clone();
+    }
+    let answer = kinesis(cloud, "GetShardIterator", input);
+    answer["ShardIterator"]
+        .as_str()
+        .expect("an iterator")
+        .to_owned()
+}
+
+fn iterator(cloud: &LocalCloud, shard: &str, kind: &str) -> String {
+    iterator_with(cloud, shard, kind, json!({}))
+}
+
+fn get(cloud: &LocalCloud, iterator: &str) -> Value {
+    kinesis(cloud, "GetRecords", json!({ "ShardIterator": iterator }))
+}
+
+fn data(answer: &Value) -> Vec<String> {
+    let records = answer["Records"].as_array().expect("records");
+    records
+        .iter()
+        .map(|record| {
+            let bytes = BASE64_STANDARD.decode(record["Data"].as_str().expect("data"));
+            String::from_utf8(bytes.expect("base64")).expect("text")
+        })
+        .collect()
+}
+
+fn shards(cloud: &LocalCloud, filter: Value) -> Vec<Value> {
+    let listed = kinesis(
+        cloud,
+        "ListShards",
+        json!({"StreamName": "s", "ShardFilter": filter}),
+    );
+    listed["Shards"].as_array().expect("shards").clone()
+}
+
+fn id(n: usize) -> String {
+    format!("shardId-{n:012}")
+}
+
+/// A second of the shard is over.
+fn pause(cloud: &LocalCloud) {
+    cloud.clock().advance(Duration::from_secs(1));
+}
+
+/// Asks until the answer is an error, and gives its type and message.
+fn gone(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
+    let is_there = || kinesis_raw(cloud, operation, input.to_string().as_bytes()).status == 200;
+    let mut times = 0;
+    while is_there() {
+        times += 1;
+        assert!(times < 500, "{operation} {input}: still there");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kinesis_error(cloud, operation, input)
+}
+
+/// An operation with so many bytes of data in the place of each `DATA`: serde writes them slowly in a test's build.
+/// Gives the answer, or the error's type.
+fn ask_with_data(
+    cloud: &LocalCloud,
+    operation: &str,
+    input: Value,
+    bytes: usize,
+) -> Result<Value, String> {
+    let rest = ["", "eA==", "eHg="][bytes % 3];
+    let data = "eHh4".repeat(bytes / 3) + rest;
+    let input = input.to_string().replace("DATA", &data);
+    let answer = kinesis_raw(cloud, operation, input.as_bytes());
+    match answer.status {
+        200 => Ok(answer.json()),
+        _ => Err(text(&answer.json()["__type"]).to_owned()),
+    }
+}
+
+/// A record of so many bytes.
+fn put_bytes(cloud: &LocalCloud, stream: &str, bytes: usize) -> Result<Value, String> {
+    let input = json!({"StreamName": stream, "PartitionKey": "k", "Data": "DATA"});
+    ask_with_data(cloud, "PutRecord", input, bytes)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+#[test]
+fn a_stream_is_created_described_listed_and_deleted() {
+    let cloud = start_slow();
+    let create = json!({"StreamName": "s", "ShardCount": 2, "Tags": {"team": "a"}});
+    let answer = kinesis_raw(&cloud, "CreateStream", create.to_string().as_bytes());
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/x-amz-json-1.1")
+    );
+    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+    let (code, _) = kinesis_error(&cloud, "CreateStream", create);
+    assert_eq!(code, "ResourceInUseException");
+    let creating = kinesis(&cloud, "DescribeStream", json!({"StreamName": "s"}));
+    assert_eq!(creating["StreamDescription"]["StreamStatus"], "CREATING");
+    active(&cloud, "s");
+
+    let by_arn = kinesis(&cloud, "DescribeStream", json!({ "StreamARN": ARN }));
+    let stream = &by_arn["StreamDescription"];
+    assert_eq!(stream["StreamARN"], ARN);
+    assert_eq!(stream["RetentionPeriodHours"], 24);
+    assert_eq!(stream["Shards"][1]["ShardId"], "shardId-000000000001");
+    assert_eq!(
+        stream["Shards"][1]["HashKeyRange"],
+        json!({"StartingHashKey": "170141183460469231731687303715884105728", "EndingHashKey": "340282366920938463463374607431768211455"})
+    );
+    let page = kinesis(
+        &cloud,
+        "DescribeStream",
+        json!({"StreamName": "s", "Limit": 1}),
+    );
+    assert_eq!(page["StreamDescription"]["HasMoreShards"], true);
+    let rest = json!({"StreamName": "s", "Limit": 1, "ExclusiveStartShardId": id(0)});
+    let page = kinesis(&cloud, "DescribeStream", rest);
+    assert_eq!(page["StreamDescription"]["HasMoreShards"], false);
+    assert_eq!(page["StreamDescription"]["Shards"][0]["ShardId"], id(1));
+
+    let tags = kinesis(&cloud, "ListTagsForStream", json!({"StreamName": "s"}));
+    assert_eq!(tags["Tags"], json!([{"Key": "team", "Value": "a"}]));
+    let limits = kinesis(&cloud, "DescribeLimits", json!({}));
+    assert_eq!(limits["OpenShardCount"], 2);
+
+    kinesis(&cloud, "DeleteStream", json!({"StreamName": "s"}));
+    let summary = json!({"StreamName": "s"});
+    let deleting = kinesis(&cloud, "DescribeStreamSummary", summary.clone());
+    assert_eq!(
+        deleting["StreamDescriptionSummary"]["StreamStatus"],
+        "DELETING"
+    );
+    let (code, message) = gone(&cloud, "DescribeStreamSummary", summary);
+    assert_eq!(code, "ResourceNotFoundException");
+    assert_eq!(message, "Stream s under account 000000000000 not found.");
+}
+
+#[test]
+fn streams_and_shards_are_listed_in_pages() {
+    let cloud = start();
+    for name in ["c", "a", "b"] {
+        kinesis(
+            &cloud,
+            "CreateStream",
+            json!({"StreamName": name, "ShardCount": 3}),
+        );
+    }
+    let first = kinesis(&cloud, "ListStreams", json!({"Limit": 2}));
+    assert_eq!(
+        (&first["StreamNames"], &first["HasMoreStreams"]),
+        (&json!(["a", "b"]), &json!(true))
+    );
+    let rest = kinesis(
+        &cloud,
+        "ListStreams",
+        json!({"NextToken": first["NextToken"]}),
+    );
+    assert_eq!(
+        (&rest["StreamNames"], &rest["HasMoreStreams"]),
+        (&json!(["c"]), &json!(false))
+    );
+    assert_eq!(
+        rest["StreamSummaries"][0]["StreamModeDetails"]["StreamMode"],
+        "PROVISIONED"
+    );
+    let after = kinesis(
+        &cloud,
+        "ListStreams",
+        json!({"ExclusiveStartStreamName": "b"}),
+    );
+    assert_eq!(after["StreamNames"], json!(["c"]));
+
+    active(&cloud, "c");
+    let first = kinesis(
+        &cloud,
+        "ListShards",
+        json!({"StreamName": "c", "MaxResults": 2}),
+    );
+    assert_eq!(first["Shards"].as_array().map(Vec::len), Some(2));
+    let rest = kinesis(
+        &cloud,
+        "ListShards",
+        json!({"NextToken": first["NextToken"], "MaxResults": 2}),
+    );
+    assert_eq!(rest["Shards"][0]["ShardId"], id(2));
+    assert_eq!(rest["NextToken"], Value::Null);
+    for input in [
+        json!({}),
+        json!({"NextToken": "x"}),
+        json!({"StreamName": "c", "NextToken": "x"}),
+    ] {
+        assert_eq!(
+            kinesis_error(&cloud, "ListShards", input).0,
+            "InvalidArgumentException"
+        );
+    }
+    let status = exchange(&cloud, &request("GET", "/lab/status", &[], b"")).expect("an answer");
+    assert_eq!(
+        status.json()["streams"][2],
+        json!({"name": "c", "shards": 3, "status": "ACTIVE"})
+    );
+}
+
+#[test]
+fn a_token_names_its_stream_for_five_minutes() {
+    let cloud = start();
+    create_stream(&cloud, "s", 3);
+    let page = json!({"StreamName": "s", "MaxResults": 1});
+    let first = kinesis(&cloud, "ListShards", page);
+    let token = &first["NextToken"];
+    let list = |more: Value| {
+        let mut input = json!({ "NextToken": token });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            input[name] = value.clone();
+        }
+        kinesis_raw(&cloud, "ListShards", input.to_string().as_bytes()).json()
+    };
+    for more in [
+        json!({"StreamName": "s"}),
+        json!({"StreamARN": ARN}),
+        json!({"ExclusiveStartShardId": id(0)}),
+    ] {
+        assert_eq!(list(more)["__type"], "InvalidArgumentException");
+    }
+    cloud.clock().advance(Duration::from_secs(299));
+    assert_eq!(list(json!({}))["Shards"][1]["ShardId"], id(2));
+    cloud.clock().advance(Duration::from_secs(2));
+    assert_eq!(list(json!({}))["__type"], "ExpiredNextTokenException");
+}
+
+#[test]
+fn a_record_goes_to_the_shard_of_its_key_and_comes_back_as_it_was() {
+    let cloud = start();
+    create_stream(&cloud, "s", 2);
+    // MD5("alice") begins with 6, MD5("bob") with 9: the lower and the upper half.
+    let alice = put(&cloud, "alice", "one");
+    assert_eq!(alice["ShardId"], id(0));
+    assert_eq!(put(&cloud, "bob", "two")["ShardId"], id(1));
+    let explicit = json!({"StreamARN": ARN, "PartitionKey": "alice", "Data": "eA==", "ExplicitHashKey": u128::MAX.to_string()});
+    assert_eq!(kinesis(&cloud, "PutRecord", explicit)["ShardId"], id(1));
+    let later = put(&cloud, "alice", "three");
+    assert!(text(&later["SequenceNumber"]) > text(&alice["SequenceNumber"]));
+
+    let before = cloud.clock().now() as f64 / 1000.0;
+    let answer = get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"));
+    assert_eq!(data(&answer), ["one", "three"]);
+    let record = &answer["Records"][0];
+    assert_eq!(record["PartitionKey"], "alice");
+    assert_eq!(record["SequenceNumber"], alice["SequenceNumber"]);
+    let arrived = record["ApproximateArrivalTimestamp"]
+        .as_f64()
+        .expect("a time");
+    assert!(
+        (0.0..60.0).contains(&(before - arrived)),
+        "{arrived} of {before}"
+    );
+    assert_eq!(answer["MillisBehindLatest"], 0);
+
+    for (wrong, code) in [
+        (
+            json!({"StreamName": "s", "PartitionKey": "", "Data": "eA=="}),
+            "ValidationException",
+        ),
+        (
+            json!({"StreamName": "s", "PartitionKey": "k"}),
+            "ValidationException",
+        ),
+        (
+            json!({"StreamName": "s", "PartitionKey": "k", "Data": "x"}),
+            "SerializationException",
+        ),
+        (
+            json!({"StreamName": "none", "PartitionKey": "k", "Data": "eA=="}),
+            "ResourceNotFoundException",
+        ),
+        (
+            json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "ExplicitHashKey": "340282366920938463463374607431768211456"}),
+            "InvalidArgumentException",
+        ),
+        (
+            json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "SequenceNumberForOrdering": "1".repeat(60)}),
+            "InvalidArgumentException",
+        ),
+    ] {
+        assert_eq!(
+            kinesis_error(&cloud, "PutRecord", wrong.clone()).0,
+            code,
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn the_five_iterators_begin_where_they_say() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    let start_of_all = cloud.clock().now();
+    let numbers: Vec<_> = (0..4)
+        .map(|n| {
+            cloud.clock().advance(Duration::from_millis(500));
+            put(&cloud, "k", &n.to_string())["SequenceNumber"].clone()
+        })
+        .collect();
+    let from = |kind: &str, more: Value| iterator_with(&cloud, &id(0), kind, more);
+    let at = |millis: u64| json!({"Timestamp": millis as f64 / 1000.0});
+    let all = get(&cloud, &from("TRIM_HORIZON", json!({})));
+    let third = all["Records"][2]["ApproximateArrivalTimestamp"].clone();
+    let latest = from("LATEST", json!({}));
+    let now = from("AT_TIMESTAMP", at(cloud.clock().now()));
+    put(&cloud, "k", "4");
+    for (iterator, expected) in [
+        (
+            from("TRIM_HORIZON", json!({})),
+            &["0", "1", "2", "3", "4"][..],
+        ),
+        (
+            from(
+                "AT_SEQUENCE_NUMBER",
+                json!({"StartingSequenceNumber": numbers[1]}),
+            ),
+            &["1", "2", "3", "4"],
+        ),
+        (
+            from(
+                "AFTER_SEQUENCE_NUMBER",
+                json!({"StartingSequenceNumber": numbers[1]}),
+            ),
+            &["2", "3", "4"],
+        ),
+        (
+            from("AT_TIMESTAMP", json!({ "Timestamp": third })),
+            &["2", "3", "4"],
+        ),
+        // As a float comes out of some clients.
+        (
+            from(
+                "AT_TIMESTAMP",
+                json!({ "Timestamp": third.as_f64().expect("a time") + 3e-7 }),
+            ),
+            &["2", "3", "4"],
+        ),
+        (
+            from("AT_TIMESTAMP", at(start_of_all)),
+            &["0", "1", "2", "3", "4"],
+        ),
+        (latest, &["4"]),
+        (now, &["4"]),
+    ] {
+        pause(&cloud);
+        assert_eq!(data(&get(&cloud, &iterator)), expected);
+    }
+    let wrong = |kind: &str, more: Value| {
+        let mut input = json!({"StreamName": "s", "ShardId": id(0), "ShardIteratorType": kind});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            input[name] = value.clone();
+        }
+        kinesis_error(&cloud, "GetShardIterator", input).0
+    };
+    let future = at(cloud.clock().now() + 60_000);
+    assert_eq!(wrong("AT_TIMESTAMP", future), "InvalidArgumentException");
+    assert_eq!(wrong("AT_TIMESTAMP", json!({})), "InvalidArgumentException");
+    assert_eq!(
+        wrong("AT_SEQUENCE_NUMBER", json!({})),
+        "InvalidArgumentException"
+    );
+    assert_eq!(
+        wrong("LATEST", json!({"StartingSequenceNumber": numbers[0]})),
+        "InvalidArgumentException"
+    );
+    assert_eq!(wrong("SOMEWHERE", json!({})), "ValidationException");
+    let none = json!({"StreamName": "s", "ShardId": id(7), "ShardIteratorType": "LATEST"});
+    assert_eq!(
+        kinesis_error(&cloud, "GetShardIterator", none).0,
+        "ResourceNotFoundException"
+    );
+}
+
+#[test]
+fn iterators_lead_on_without_a_gap_and_say_how_far_behind_they_are() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    let mut next = iterator(&cloud, &id(0), "LATEST");
+    let mut seen = Vec::new();
+    for round in 0..5 {
+        pause(&cloud);
+        let empty = get(&cloud, &next);
+        assert_eq!(data(&empty), Vec::<String>::new());
+        next = text(&empty["NextShardIterator"]).to_owned();
+        for n in 0..3 {
+            put(&cloud, "k", &format!("{round}.{n}"));
+        }
+        cloud.clock().advance(Duration::from_secs(2));
+        let two = kinesis(
+            &cloud,
+            "GetRecords",
+            json!({"ShardIterator": next, "Limit": 2}),
+        );
+        assert_eq!(data(&two).len(), 2);
+        let behind = two["MillisBehindLatest"].as_u64().expect("a number");
+        assert!((2000..30_000).contains(&behind), "{behind}");
+        let one = get(&cloud, text(&two["NextShardIterator"]));
+        assert_eq!(one["MillisBehindLatest"], 0);
+        seen.extend(data(&two).into_iter().chain(data(&one)));
+        next = text(&one["NextShardIterator"]).to_owned();
+    }
+    let all: Vec<_> = (0..5)
+        .flat_map(|round| (0..3).map(move |n| format!("{round}.{n}")))
+        .collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn an_iterator_expires_after_five_minutes_of_the_labs_clock() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    put(&cloud, "k", "x");
+    let old = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    cloud.clock().advance(Duration::from_secs(290));
+    let answer = get(&cloud, &old);
+    assert_eq!(data(&answer), ["x"]);
+    cloud.clock().advance(Duration::from_secs(11));
+    let (code, message) = kinesis_error(&cloud, "GetRecords", json!({ "ShardIterator": old }));
+    assert_eq!(code, "ExpiredIteratorException");
+    assert!(
+        message.contains("tolerated delay of 300000 milliseconds"),
+        "{message}"
+    );
+    assert!(message.contains(" UTC 20"), "{message}");
+    get(&cloud, text(&answer["NextShardIterator"]));
+    for wrong in ["", "x", "AAAA"] {
+        let (code, _) = kinesis_error(&cloud, "GetRecords", json!({ "ShardIterator": wrong }));
+        assert!(
+            matches!(
+                code.as_str(),
+                "InvalidArgumentException" | "ValidationException"
+            ),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn records_go_when_their_retention_is_over_by_the_labs_clock() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    put(&cloud, "k", "old");
+    cloud.clock().advance(Duration::from_secs(20 * 3600));
+    put(&cloud, "k", "young");
+    assert_eq!(
+        data(&get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"))),
+        ["old", "young"]
+    );
+    let retention = |operation: &str, hours: u32| {
+        let input = json!({"StreamName": "s", "RetentionPeriodHours": hours});
+        kinesis_raw(&cloud, operation, input.to_string().as_bytes()).status
+    };
+    assert_eq!(retention("IncreaseStreamRetentionPeriod", 8761), 400);
+    assert_eq!(retention("DecreaseStreamRetentionPeriod", 23), 400);
+    assert_eq!(retention("IncreaseStreamRetentionPeriod", 8760), 200);
+    cloud.clock().advance(Duration::from_secs(5 * 3600));
+    assert_eq!(
+        data(&get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"))),
+        ["old", "young"]
+    );
+    assert_eq!(retention("DecreaseStreamRetentionPeriod", 24), 200);
+    pause(&cloud);
+    assert_eq!(
+        data(&get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"))),
+        ["young"]
+    );
+}
+
+#[test]
+fn a_shard_takes_a_mebibyte_a_second() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    put_bytes(&cloud, "s", 500_000).expect("it has room");
+    put_bytes(&cloud, "s", 500_000).expect("it has room");
+    assert_eq!(put_bytes(&cloud, "s", 500_000), Err(THROTTLED.to_owned()));
+    let input = json!({"StreamName": "s", "PartitionKey": "k", "Data": BASE64_STANDARD.encode([0; 50_000])});
+    let (_, message) = kinesis_error(&cloud, "PutRecord", input);
+    assert_eq!(
+        message,
+        "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000."
+    );
+    pause(&cloud);
+    put_bytes(&cloud, "s", 500_000).expect("it has room again");
+    pause(&cloud);
+    assert_eq!(
+        get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"))["Records"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+}
+
+#[test]
+fn put_records_says_which_entries_failed() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    let records: Vec<_> = (0..500)
+        .map(|_| json!({"PartitionKey": "k", "Data": "eA=="}))
+        .collect();
+    let input = json!({"StreamName": "s", "Records": records});
+    let failed = || {
+        // The clock's second may end between two calls, so that all is measured in one.
+        let answer = kinesis(&cloud, "PutRecords", input.clone());
+        let records = answer["Records"].as_array().expect("records");
+        assert_eq!(records.len(), 500);
+        let refused = records
+            .iter()
+            .filter(|record| record["ErrorCode"] == THROTTLED)
+            .count();
+        let stored = records
+            .iter()
+            .filter(|record| record["SequenceNumber"].is_string())
+            .count();
+        assert_eq!(stored + refused, 500);
+        assert_eq!(answer["FailedRecordCount"], refused);
+        refused
+    };
+    let began = Instant::now();
+    let outcome = [failed(), failed(), failed()];
+    if began.elapsed() < Duration::from_secs(1) {
+        assert_eq!(outcome, [0, 0, 500]);
+    }
+    pause(&cloud);
+    put(&cloud, "k", "one first");
+    assert_eq!([failed(), failed()], [0, 1]);
+
+    for wrong in [
+        json!([]),
+        json!(vec![json!({"PartitionKey": "k", "Data": ""}); 501]),
+        json!(5),
+    ] {
+        let input = json!({"StreamName": "s", "Records": wrong});
+        let (code, _) = kinesis_error(&cloud, "PutRecords", input);
+        assert!(
+            matches!(
+                code.as_str(),
+                "ValidationException" | "SerializationException"
+            ),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn records_and_batches_have_their_largest_size() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    const MIB: usize = 1024 * 1024;
+    let invalid = || Err("ValidationException".to_owned());
+    assert_eq!(put_bytes(&cloud, "s", MIB), invalid(), "with its key");
+    put_bytes(&cloud, "s", MIB - 1).expect("a record");
+    pause(&cloud);
+    kinesis(
+        &cloud,
+        "UpdateMaxRecordSize",
+        json!({"StreamARN": ARN, "MaxRecordSizeInKiB": 10240}),
+    );
+    put_bytes(&cloud, "s", 10 * MIB - 1).expect("a large record");
+    pause(&cloud);
+    assert_eq!(put_bytes(&cloud, "s", 10 * MIB + 1), invalid());
+    let batch = |n: usize| {
+        let records = vec![json!({"PartitionKey": "k", "Data": "DATA"}); n];
+        let input = json!({"StreamName": "s", "Records": records});
+        ask_with_data(&cloud, "PutRecords", input, MIB - 1)
+    };
+    assert_eq!(batch(10).expect("an answer")["FailedRecordCount"], 9);
+    assert_eq!(batch(11), Err("InvalidArgumentException".to_owned()));
+    let large = json!({"StreamName": "t", "ShardCount": 1, "MaxRecordSizeInKiB": 2048});
+    kinesis(&cloud, "CreateStream", large);
+    active(&cloud, "t");
+    put_bytes(&cloud, "t", 2 * MIB - 1).expect("a large record");
+}
+
+#[test]
+fn a_shard_answers_five_reads_a_second() {
+    let cloud = start();
+    create_stream(&cloud, "s", 2);
+    let it = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    let other = iterator(&cloud, &id(1), "TRIM_HORIZON");
+    let began = Instant::now();
+    for _ in 0..5 {
+        get(&cloud, &it);
+    }
+    let sixth = kinesis_raw(
+        &cloud,
+        "GetRecords",
+        json!({ "ShardIterator": it }).to_string().as_bytes(),
+    );
+    if began.elapsed() < Duration::from_secs(1) {
+        assert_eq!(sixth.json()["__type"], THROTTLED);
+    }
+    get(&cloud, &other);
+    pause(&cloud);
+    get(&cloud, &it);
+}
+
+#[test]
+fn a_shard_gives_two_mebibytes_a_second_and_ten_at_once() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    for _ in 0..12 {
+        put_bytes(&cloud, "s", 1_000_000).expect("a record");
+        pause(&cloud);
+    }
+    let it = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    let read = |limit: u32| {
+        let input = json!({"ShardIterator": it, "Limit": limit}).to_string();
+        let answer = kinesis_raw(&cloud, "GetRecords", input.as_bytes()).json();
+        match answer["Records"].as_array() {
+            Some(records) => Ok(records.len()),
+            None => Err(text(&answer["__type"]).to_owned()),
+        }
+    };
+    assert_eq!(read(1), Ok(1));
+    assert_eq!(read(2), Ok(2));
+    assert_eq!(read(1), Err(THROTTLED.to_owned()), "3 MB in this second");
+    cloud.clock().advance(Duration::from_secs(2));
+    assert_eq!(read(10_000), Ok(10), "10 MiB in one call");
+    // Well within the five seconds: a call of 10 MiB may itself take more than one.
+    cloud.clock().advance(Duration::from_secs(2));
+    assert_eq!(read(1), Err(THROTTLED.to_owned()), "for five seconds");
+    cloud.clock().advance(Duration::from_secs(3));
+    assert_eq!(read(1), Ok(1));
+}
+
+/// All of a shard from its start, and the children it ends with.
+fn drain(cloud: &LocalCloud, shard: &str) -> (Vec<String>, Vec<Value>) {
+    let mut next = iterator(cloud, shard, "TRIM_HORIZON");
+    let mut all = Vec::new();
+    loop {
+        pause(cloud);
+        let answer = get(cloud, &next);
+        all.extend(data(&answer));
+        match answer["NextShardIterator"].as_str() {
+            Some(iterator) => next = iterator.to_owned(),
+            None => {
+                return (
+                    all,
+                    answer["ChildShards"].as_array().expect("children").clone(),
+                )
+            }
+        }
+    }
+}
+
+#[test]
+fn split_and_merged_shards_end_with_their_children() {
+    let cloud = start_slow();
+    create_stream(&cloud, "s", 1);
+    put(&cloud, "k", "before");
+    let half = (1u128 << 127).to_string();
+    let split = json!({"StreamName": "s", "ShardToSplit": id(0), "NewStartingHashKey": half});
+    kinesis(&cloud, "SplitShard", split.clone());
+    assert_eq!(
+        kinesis_error(&cloud, "SplitShard", split.clone()).0,
+        "ResourceInUseException"
+    );
+    put(&cloud, "k", "during");
+    active(&cloud, "s");
+    let after = put(&cloud, "k", "after");
+    assert_ne!(after["ShardId"], id(0));
+    // One at a time: the shard has not ended while there is more.
+    let first = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    let input = json!({ "ShardIterator": first, "Limit": 1 });
+    let one = kinesis(&cloud, "GetRecords", input);
+    assert_eq!(data(&one), ["before"]);
+    assert!(one["NextShardIterator"].is_string() && one["ChildShards"].is_null());
+    let (records, children) = drain(&cloud, &id(0));
+    assert_eq!(records, ["before", "during"]);
+    let ids: Vec<_> = children
+        .iter()
+        .map(|child| text(&child["ShardId"]))
+        .collect();
+    assert_eq!(ids, [id(1), id(2)]);
+    assert_eq!(children[0]["ParentShards"], json!([id(0)]));
+    assert_eq!(children[1]["HashKeyRange"]["StartingHashKey"], half);
+    assert_eq!(shards(&cloud, json!({"Type": "AT_LATEST"})).len(), 2);
+    assert_eq!(shards(&cloud, json!({"Type": "AT_TRIM_HORIZON"})).len(), 3);
+    assert_eq!(
+        shards(&cloud, json!({"Type": "AFTER_SHARD_ID", "ShardId": id(1)})).len(),
+        1
+    );
+    let again = kinesis_error(&cloud, "SplitShard", split).0;
+    assert_eq!(again, "InvalidArgumentException", "a closed shard");
+
+    let merge = json!({"StreamName": "s", "ShardToMerge": id(1), "AdjacentShardToMerge": id(2)});
+    kinesis(&cloud, "MergeShards", merge);
+    active(&cloud, "s");
+    for parent in [1, 2] {
+        let (_, children) = drain(&cloud, &id(parent));
+        assert_eq!(children.len(), 1);
+        assert_eq!(children[0]["ParentShards"], json!([id(1), id(2)]));
+    }
+    let wrong = json!({"StreamName": "s", "ShardToMerge": id(3), "AdjacentShardToMerge": id(3)});
+    assert_eq!(
+        kinesis_error(&cloud, "MergeShards", wrong).0,
+        "InvalidArgumentException"
+    );
+    assert_eq!(
+        data(&get(&cloud, &iterator(&cloud, &id(0), "LATEST"))),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn the_number_of_shards_changes_by_splits_and_merges() {
+    let cloud = start_slow();
+    create_stream(&cloud, "s", 2);
+    let update = |target: u32| json!({"StreamName": "s", "TargetShardCount": target, "ScalingType": "UNIFORM_SCALING"});
+    let answer = kinesis(&cloud, "UpdateShardCount", update(4));
+    assert_eq!(
+        (&answer["CurrentShardCount"], &answer["TargetShardCount"]),
+        (&json!(2), &json!(4))
+    );
+    active(&cloud, "s");
+    let open = shards(&cloud, json!({"Type": "AT_LATEST"}));
+    assert_eq!(open.len(), 4);
+    assert!(
+        open.iter().all(|shard| shard["ParentShardId"].is_string()),
+        "{open:?}"
+    );
+    assert_eq!(drain(&cloud, &id(0)).1.len(), 2);
+    for (target, code) in [
+        (9, "LimitExceededException"),
+        (1, "LimitExceededException"),
+        (0, "ValidationException"),
+    ] {
+        assert_eq!(
+            kinesis_error(&cloud, "UpdateShardCount", update(target)).0,
+            code,
+            "{target}"
+        );
+    }
+    kinesis(&cloud, "UpdateShardCount", update(2));
+    assert_eq!(
+        kinesis_error(&cloud, "UpdateShardCount", update(4)).0,
+        "ResourceInUseException"
+    );
+    active(&cloud, "s");
+    put(&cloud, "k", "x");
+    let open = shards(&cloud, json!({"Type": "AT_LATEST"}));
+    assert_eq!(open.len(), 2);
+    assert!(
+        open.iter()
+            .all(|shard| shard["AdjacentParentShardId"].is_string()),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn on_demand_streams_begin_with_four_shards_that_are_not_yours_to_change() {
+    let cloud = start();
+    kinesis(
+        &cloud,
+        "CreateStream",
+        json!({"StreamName": "s", "StreamModeDetails": {"StreamMode": "ON_DEMAND"}}),
+    );
+    active(&cloud, "s");
+    let summary = kinesis(&cloud, "DescribeStreamSummary", json!({"StreamName": "s"}));
+    assert_eq!(
+        summary["StreamDescriptionSummary"]["StreamModeDetails"]["StreamMode"],
+        "ON_DEMAND"
+    );
+    assert_eq!(summary["StreamDescriptionSummary"]["OpenShardCount"], 4);
+    let update =
+        json!({"StreamName": "s", "TargetShardCount": 8, "ScalingType": "UNIFORM_SCALING"});
+    assert_eq!(
+        kinesis_error(&cloud, "UpdateShardCount", update.clone()).0,
+        "ValidationException"
+    );
+    assert_eq!(
+        kinesis(&cloud, "DescribeLimits", json!({}))["OnDemandStreamCount"],
+        1
+    );
+    kinesis(
+        &cloud,
+        "UpdateStreamMode",
+        json!({"StreamARN": ARN, "StreamModeDetails": {"StreamMode": "PROVISIONED"}}),
+    );
+    kinesis(&cloud, "UpdateShardCount", update);
+    for wrong in [
+        json!({"StreamName": "t"}),
+        json!({"StreamName": "t", "ShardCount": 0}),
+        json!({"StreamName": "t!", "ShardCount": 1}),
+    ] {
+        assert_eq!(
+            kinesis_error(&cloud, "CreateStream", wrong).0,
+            "ValidationException"
+        );
+    }
+    let many = json!({"StreamName": "t", "ShardCount": 1000});
+    assert_eq!(
+        kinesis_error(&cloud, "CreateStream", many).0,
+        "LimitExceededException"
+    );
+}
+
+#[test]
+fn tags_come_and_go() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    kinesis(
+        &cloud,
+        "AddTagsToStream",
+        json!({"StreamName": "s", "Tags": {"a": "1", "b": "2"}}),
+    );
+    kinesis(
+        &cloud,
+        "TagResource",
+        json!({"ResourceARN": ARN, "Tags": {"c": "3"}}),
+    );
+    kinesis(
+        &cloud,
+        "RemoveTagsFromStream",
+        json!({"StreamName": "s", "TagKeys": ["a"]}),
+    );
+    kinesis(
+        &cloud,
+        "UntagResource",
+        json!({"ResourceARN": ARN, "TagKeys": ["b"]}),
+    );
+    let tags = kinesis(&cloud, "ListTagsForResource", json!({ "ResourceARN": ARN }));
+    assert_eq!(tags["Tags"], json!([{"Key": "c", "Value": "3"}]));
+    let many = |count: u32| -> Value { (0..count).map(|n| (n.to_string(), json!("x"))).collect() };
+    for (count, status) in [(49, 200), (50, 400)] {
+        let input = json!({"StreamName": "s", "Tags": many(count)}).to_string();
+        let answer = kinesis_raw(&cloud, "AddTagsToStream", input.as_bytes());
+        assert_eq!(answer.status, status, "{count} more");
+    }
+    for arn in [format!("{ARN}2"), format!("{ARN}/consumer/c:1")] {
+        let input = json!({"ResourceARN": arn, "Tags": {"a": "1"}});
+        let (code, _) = kinesis_error(&cloud, "TagResource", input);
+        assert_eq!(code, "ResourceNotFoundException", "{arn}");
+    }
+}
+
+#[test]
+fn consumers_have_tags_and_are_listed_in_pages() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    for name in ["b", "a", "c"] {
+        let input = json!({"StreamARN": ARN, "ConsumerName": name, "Tags": {"name": name}});
+        kinesis(&cloud, "RegisterStreamConsumer", input);
+    }
+    let page = |token: Value| {
+        let input = json!({"StreamARN": ARN, "MaxResults": 2, "NextToken": token});
+        kinesis(&cloud, "ListStreamConsumers", input)
+    };
+    let first = page(Value::Null);
+    let second = page(first["NextToken"].clone());
+    assert_eq!(second["NextToken"], Value::Null);
+    let pages = [first, second];
+    let consumers: Vec<_> = pages
+        .iter()
+        .flat_map(|page| page["Consumers"].as_array().expect("consumers"))
+        .collect();
+    let names: Vec<_> = consumers.iter().map(|one| &one["ConsumerName"]).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let arn = &consumers[2]["ConsumerARN"];
+    let tags = kinesis(&cloud, "ListTagsForResource", json!({ "ResourceARN": arn }));
+    assert_eq!(tags["Tags"], json!([{"Key": "name", "Value": "c"}]));
+    let described = kinesis(
+        &cloud,
+        "DescribeStreamConsumer",
+        json!({ "ConsumerARN": arn }),
+    );
+    assert_eq!(described["ConsumerDescription"]["StreamARN"], ARN);
+}
+
+fn register(cloud: &LocalCloud, name: &str) -> String {
+    begin_to_register(cloud, name);
+    registered(cloud, name)
+}
+
+fn begin_to_register(cloud: &LocalCloud, name: &str) {
+    let input = json!({"StreamARN": ARN, "ConsumerName": name});
+    let answer = kinesis(cloud, "RegisterStreamConsumer", input);
+    assert_eq!(answer["Consumer"]["ConsumerStatus"], "CREATING");
+}
+
+/// Waits until the consumer is active, and gives its ARN.
+fn registered(cloud: &LocalCloud, name: &str) -> String {
+    let input = json!({"StreamARN": ARN, "ConsumerName": name});
+    for _ in 0..500 {
+        let described = kinesis(cloud, "DescribeStreamConsumer", input.clone());
+        let consumer = &described["ConsumerDescription"];
+        if consumer["ConsumerStatus"] == "ACTIVE" {
+            return text(&consumer["ConsumerARN"]).to_owned();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{name} doesn't become active");
+}
+
+#[test]
+fn a_stream_with_consumers_is_deleted_only_with_force() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    begin_to_register(&cloud, "c");
+    begin_to_register(&cloud, "d");
+    let consumer = registered(&cloud, "c");
+    let input = json!({"StreamARN": ARN, "ConsumerName": "c"});
+    assert_eq!(
+        kinesis_error(&cloud, "RegisterStreamConsumer", input).0,
+        "ResourceInUseException"
+    );
+    let listed = kinesis(&cloud, "ListStreamConsumers", json!({ "StreamARN": ARN }));
+    let listed = listed["Consumers"].as_array().expect("consumers");
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().any(|known| known["ConsumerARN"] == consumer));
+    registered(&cloud, "d");
+    kinesis(
+        &cloud,
+        "DeregisterStreamConsumer",
+        json!({"StreamARN": ARN, "ConsumerName": "d"}),
+    );
+    let delete = |input: Value| kinesis_raw(&cloud, "DeleteStream", input.to_string().as_bytes());
+    let refused = delete(json!({"StreamName": "s"}));
+    assert_eq!(refused.json()["__type"], "ResourceInUseException");
+    assert_eq!(
+        delete(json!({"StreamName": "s", "EnforceConsumerDeletion": true})).status,
+        200
+    );
+    let consumer = json!({ "ConsumerARN": consumer });
+    let (code, _) = gone(&cloud, "DescribeStreamConsumer", consumer);
+    assert_eq!(code, "ResourceNotFoundException");
+    gone(&cloud, "DescribeStreamSummary", json!({"StreamName": "s"}));
+    create_stream(&cloud, "s", 1);
+    assert_eq!(
+        kinesis(&cloud, "ListStreamConsumers", json!({ "StreamARN": ARN }))["Consumers"],
+        json!([])
+    );
+}
+
+/// What one `SubscribeToShard` sent until it ended, as lossy text.
+fn events(cloud: &LocalCloud, consumer: &str, shard: &str, start: Value) -> String {
+    let input = json!({"ConsumerARN": consumer, "ShardId": shard, "StartingPosition": start});
+    let answer = kinesis_raw(cloud, "SubscribeToShard", input.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/vnd.amazon.eventstream")
+    );
+    answer.body
+}
+
+#[test]
+fn a_subscription_sends_what_is_there_and_what_comes_for_five_minutes() {
+    let cloud = start_patient();
+    create_stream(&cloud, "s", 1);
+    let consumer = register(&cloud, "c");
+    put(&cloud, "k", "first");
+    let sent = std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(|| events(&cloud, &consumer, &id(0), json!({"Type": "TRIM_HORIZON"})));
+        std::thread::sleep(Duration::from_millis(300));
+        let again = json!({"ConsumerARN": consumer, "ShardId": id(0), "StartingPosition": {"Type": "LATEST"}});
+        assert_eq!(
+            kinesis_error(&cloud, "SubscribeToShard", again).0,
+            "ResourceInUseException"
+        );
+        put(&cloud, "k", "second");
+        // The others read as before.
+        assert_eq!(
+            data(&get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"))),
+            ["first", "second"]
+        );
+        std::thread::sleep(Duration::from_millis(300));
+        cloud.clock().advance(Duration::from_secs(300));
+        reader.join().expect("it ends")
+    });
+    for part in [
+        "initial-response",
+        "SubscribeToShardEvent",
+        "Zmlyc3Q=",
+        "c2Vjb25k",
+        "ContinuationSequenceNumber",
+        "MillisBehindLatest",
+    ] {
+        assert!(sent.contains(part), "{part}: {sent}");
+    }
+}
+
+#[test]
+fn a_subscription_is_taken_over_ends_with_its_shard_and_with_its_stream() {
+    let cloud = &start_patient();
+    create_stream(cloud, "s", 1);
+    let consumer = &register(cloud, "c");
+    let number = put(cloud, "k", "first")["SequenceNumber"].clone();
+    put(cloud, "k", "second");
+    let taken = std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(move || events(cloud, consumer, &id(0), json!({"Type": "LATEST"})));
+        std::thread::sleep(Duration::from_millis(300));
+        cloud.clock().advance(Duration::from_secs(6));
+        let start = json!({"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number});
+        let second = scope.spawn(move || events(cloud, consumer, &id(0), start));
+        let taken = reader.join().expect("it ends");
+        kinesis(
+            cloud,
+            "UpdateShardCount",
+            json!({"StreamName": "s", "TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING"}),
+        );
+        let sent = second.join().expect("it ends");
+        assert!(
+            sent.contains("c2Vjb25k") && !sent.contains("Zmlyc3Q="),
+            "{sent}"
+        );
+        assert!(
+            sent.contains("ChildShards") && sent.contains(&id(2)),
+            "{sent}"
+        );
+        let third = scope.spawn(move || events(cloud, consumer, &id(1), json!({"Type": "LATEST"})));
+        std::thread::sleep(Duration::from_millis(300));
+        kinesis(
+            cloud,
+            "DeleteStream",
+            json!({"StreamName": "s", "EnforceConsumerDeletion": true}),
+        );
+        let sent = third.join().expect("it ends");
+        assert!(sent.contains("ResourceNotFoundException"), "{sent}");
+        taken
+    });
+    assert!(taken.contains("ResourceInUseException"), "{taken}");
+    let none = json!({"ConsumerARN": format!("{ARN}/consumer/none:1"), "ShardId": id(0), "StartingPosition": {"Type": "LATEST"}});
+    assert_eq!(
+        kinesis_error(cloud, "SubscribeToShard", none).0,
+        "ResourceNotFoundException"
+    );
+}
+
+/// Every 40 ms a record for each of its five keys, numbered.
+fn produce(cloud: &LocalCloud, producer: usize, began: Instant) {
+    for n in 0..LOAD_SECONDS * 25 {
+        let due = Duration::from_millis(40 * n as u64);
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+        let record = |key: usize| {
+            let data = BASE64_STANDARD.encode(n.to_string());
+            json!({"PartitionKey": format!("key-{}", producer * 5 + key), "Data": data})
+        };
+        let records: Vec<_> = (0..5).map(record).collect();
+        let input = json!({"StreamName": "s", "Records": records});
+        let answer = kinesis(cloud, "PutRecords", input);
+        assert_eq!(answer["FailedRecordCount"], 0, "{answer}");
+    }
+}
+
+/// The open shards in the order of their hash keys, each with its range.
+fn open_shards(cloud: &LocalCloud) -> Vec<(String, u128, u128)> {
+    let open = shards(cloud, json!({"Type": "AT_LATEST"}));
+    let bound = |shard: &Value, name: &str| {
+        text(&shard["HashKeyRange"][name])
+            .parse()
+            .expect("a number")
+    };
+    let mut open: Vec<_> = open
+        .iter()
+        .map(|shard| {
+            let id = text(&shard["ShardId"]).to_owned();
+            (
+                id,
+                bound(shard, "StartingHashKey"),
+                bound(shard, "EndingHashKey"),
+            )
+        })
+        .collect();
+    open.sort_by_key(|(_, start, _)| *start);
+    open
+}
+
+/// Doubles, splits one, merges two, halves, until the producers are done. Gives the number of changes.
+fn reshard_until(cloud: &LocalCloud, done: impl Fn() -> bool) -> usize {
+    for change in 0.. {
+        let open = open_shards(cloud);
+        let (operation, input) = match change % 4 {
+            0 => (
+                "UpdateShardCount",
+                json!({"TargetShardCount": open.len() * 2, "ScalingType": "UNIFORM_SCALING"}),
+            ),
+            1 => {
+                let (id, start, end) = &open[open.len() / 2];
+                let middle = start + (end - start) / 2;
+                (
+                    "SplitShard",
+                    json!({"ShardToSplit": id, "NewStartingHashKey": middle.to_string()}),
+                )
+            }
+            2 => (
+                "MergeShards",
+                json!({"ShardToMerge": open[0].0, "AdjacentShardToMerge": open[1].0}),
+            ),
+            _ => (
+                "UpdateShardCount",
+                json!({"TargetShardCount": open.len() / 2, "ScalingType": "UNIFORM_SCALING"}),
+            ),
+        };
+        let mut input = input;
+        input["StreamName"] = "s".into();
+        kinesis(cloud, operation, input);
+        active(cloud, "s");
+        if done() {
+            return change + 1;
+        }
+    }
+    unreachable!("it ends with the producers")
+}
+
+const LOAD_SECONDS: usize = 3;
+const PRODUCERS: usize = 4;
+
+/// Four producers with five keys each, 25 times a second: 500 records a second.
+#[test]
+fn nothing_is_lost_or_out_of_order_while_shards_split_and_merge_under_load() {
+    let cloud = start_slow();
+    create_stream(&cloud, "s", 4);
+    let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let began = Instant::now();
+    let (changes, lasted) = std::thread::scope(|scope| {
+        let cloud = &cloud;
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|n| scope.spawn(move || produce(cloud, n, began)))
+            .collect();
+        let are_done = move || producers.iter().all(|producer| producer.is_finished());
+        let resharding = scope.spawn(move || (reshard_until(cloud, are_done), began.elapsed()));
+        let mut open: Vec<_> = (0..4)
+            .map(|n| iterator(cloud, &id(n), "TRIM_HORIZON"))
+            .collect();
+        let mut parents_at_their_end: BTreeMap<String, usize> = BTreeMap::new();
+        let all = LOAD_SECONDS * 25 * PRODUCERS * 5;
+        let mut rounds_after = 0;
+        // A generation of shards a round: the records of the last one can be a few rounds away.
+        while rounds_after < 50 && seen.values().map(Vec::len).sum::<usize>() < all {
+            rounds_after += usize::from(resharding.is_finished());
+            pause(cloud);
+            for next in std::mem::take(&mut open) {
+                let answer = get(cloud, &next);
+                for record in answer["Records"].as_array().expect("records") {
+                    let key = text(&record["PartitionKey"]).to_owned();
+                    let number = BASE64_STANDARD
+                        .decode(text(&record["Data"]))
+                        .expect("base64");
+                    let number = String::from_utf8(number).expect("text");
+                    seen.entry(key)
+                        .or_default()
+                        .push(number.parse().expect("a number"));
+                }
+                open.extend(answer["NextShardIterator"].as_str().map(str::to_owned));
+                for child in answer["ChildShards"].as_array().into_iter().flatten() {
+                    // A child begins when all its parents are drained: so a key keeps its order.
+                    let shard = text(&child["ShardId"]);
+                    let ended = parents_at_their_end.entry(shard.to_owned()).or_default();
+                    *ended += 1;
+                    if Some(*ended) == child["ParentShards"].as_array().map(Vec::len) {
+                        open.push(iterator(cloud, shard, "TRIM_HORIZON"));
+                    }
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        resharding.join().expect("it ends")
+    });
+    println!("{changes} changes of the shards in {lasted:?}");
+    assert!(changes >= 4, "{changes} changes: each kind once");
+    assert_eq!(seen.len(), PRODUCERS * 5);
+    for (key, numbers) in seen {
+        assert_eq!(numbers, Vec::from_iter(0..LOAD_SECONDS * 25), "{key}");
+    }
+}
+
+#[test]
+fn faults_strike_kinesis_too() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    let fault = |kind: Kind, operation: &str| {
+        cloud.faults().add(Fault {
+            kind,
+            target: Some(operation.to_owned()),
+            count: 1,
+        });
+    };
+    fault(Kind::Throttle, "PutRecord");
+    let record = json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA=="});
+    assert_eq!(
+        kinesis_error(&cloud, "PutRecord", record.clone()).0,
+        THROTTLED
+    );
+    fault(Kind::Throttle, "ListStreams");
+    assert_eq!(
+        kinesis_error(&cloud, "ListStreams", json!({})).0,
+        "LimitExceededException"
+    );
+    fault(Kind::LostResponse, "PutRecord");
+    let target = [("x-amz-target", "Kinesis_20131202.PutRecord")];
+    let bytes = request("POST", "/", &target, record.to_string().as_bytes());
+    assert!(exchange(&cloud, &bytes).is_none(), "no answer");
+    assert_eq!(exchange(&cloud, &bytes).expect("an answer").status, 200);
+    let all = get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"));
+    assert_eq!(data(&all), ["x", "x"], "the retry put it twice");
+}
+
+#[test]
+fn what_is_not_in_this_lab_says_so() {
+    let cloud = start();
+    for operation in [
+        "StartStreamEncryption",
+        "EnableEnhancedMonitoring",
+        "Nonsense",
+        "",
+    ] {
+        let (code, message) = kinesis_error(&cloud, operation, json!({}));
+        assert_eq!(code, "UnknownOperationException");
+        assert!(message.contains("not in this lab"), "{message}");
+    }
+    create_stream(&cloud, "s", 1);
+    let filter = json!({"StreamName": "s", "ShardFilter": {"Type": "FROM_TIMESTAMP"}});
+    assert!(kinesis_error(&cloud, "ListShards", filter)
+        .1
+        .contains("not in this lab"));
+    let mut record =
+        json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "DryRun": true});
+    let (_, message) = kinesis_error(&cloud, "PutRecord", record.clone());
+    assert!(message.contains("PutRecord with DryRun"), "{message}");
+    record["DryRun"] = false.into();
+    kinesis(&cloud, "PutRecord", record);
+    let answer = get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"));
+    assert_eq!(data(&answer), ["x"], "only what was no dry run");
+}
+
+#[test]
+fn wrong_bodies_are_refused() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    for operation in localcloud::kinesis::OPERATIONS {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "5",
+            "{",
+            "\"text\"",
+            "{\"StreamName\": 5}",
+            "{\"StreamARN\": 5}",
+            "{\"StreamName\": \"\"}",
+            "{\"ShardIterator\": []}",
+        ] {
+            let answer = kinesis_raw(&cloud, operation, body.as_bytes());
+            let fine = answer.status == 400
+                || (matches!(operation, "ListStreams" | "DescribeLimits") && answer.status == 200);
+            assert!(fine, "{operation} {body}: {answer:?}");
+        }
+        assert_eq!(
+            kinesis_raw(&cloud, operation, &[0xff, 0xfe, 0x00]).status,
+            400,
+            "{operation}"
+        );
+    }
+    put(&cloud, "k", "x");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_body_to_any_operation_gets_an_answer(
+        operation in prop::sample::select(&localcloud::kinesis::OPERATIONS[..]),
+        body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            (any::<(i64, String)>(), prop::sample::select(&["LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER"][..]), "[0-9]{0,60}").prop_map(|((n, text), kind, digits)| json!({
+                "StreamName": "s", "StreamARN": ARN, "ResourceARN": ARN, "ConsumerName": text, "ShardCount": n, "Limit": n,
+                "ShardId": digits, "ShardToSplit": digits, "ShardToMerge": digits, "AdjacentShardToMerge": "shardId-000000000000",
+                "NewStartingHashKey": digits, "ShardIteratorType": kind, "StartingSequenceNumber": digits, "Timestamp": n,
+                "PartitionKey": text, "Data": "eA==", "ExplicitHashKey": digits, "SequenceNumberForOrdering": digits,
+                "Records": [{"PartitionKey": text, "Data": text}], "ShardIterator": text, "NextToken": text,
+                "Tags": {text.clone(): text}, "TagKeys": [text], "TargetShardCount": n, "ScalingType": "UNIFORM_SCALING",
+                "ConsumerARN": format!("{ARN}/consumer/c:1"), "StartingPosition": {"Type": kind, "SequenceNumber": digits, "Timestamp": n},
+                "RetentionPeriodHours": n, "MaxRecordSizeInKiB": n, "StreamModeDetails": {"StreamMode": "ON_DEMAND"},
+            }).to_string().into_bytes()),
+        ],
+    ) {
+        let cloud = start();
+        kinesis(&cloud, "CreateStream", json!({"StreamName": "s", "ShardCount": 1}));
+        let answer = kinesis_raw(&cloud, operation, &body);
+        prop_assert!(answer.status == 200 || answer.status == 400, "{:?}", answer);
+        prop_assert_eq!(kinesis_raw(&cloud, "ListStreams", b"{}").status, 200);
+    }
+}
