@@ -1,6 +1,6 @@
 //! The command line of the programs.
 
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, Parser};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PARSED: AtomicBool = AtomicBool::new(false);
@@ -19,19 +19,38 @@ pub struct Args {
 }
 // ANCHOR_END: args
 
+// ANCHOR: stream_args
+/// The options of the programs that put into a stream, or get from it, until ^C.
+#[derive(Parser)]
+pub struct StreamArgs {
+    /// Stop after N records instead of at ^C
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub count: u64,
+
+    /// The stream's name
+    #[arg(long, value_name = "NAME", default_value = "KinesisStream")]
+    pub stream: String,
+}
+// ANCHOR_END: stream_args
+
+/// Reads the command line as `T` describes it; `--help` and mistakes end the program here.
+pub fn options<T: Parser>() -> T {
+    read(T::command())
+}
+
+fn read<T: Parser>(command: Command) -> T {
+    T::from_arg_matches(&parsed(command)).unwrap_or_else(|error| error.exit())
+}
+
 impl Args {
     /// Reads the command line; `--help` and mistakes end the program here.
     pub fn from_command_line() -> Self {
-        Self::of(Self::command())
+        options()
     }
 
     /// Reads the command line of a program whose queue is `queue` unless `--queue` says otherwise.
     pub fn for_queue(queue: &'static str) -> Self {
-        Self::of(Self::command().mut_arg("queue", |option| option.default_value(queue)))
-    }
-
-    fn of(command: Command) -> Self {
-        Self::from_arg_matches(&parsed(command)).unwrap_or_else(|error| error.exit())
+        read(Self::command().mut_arg("queue", |option| option.default_value(queue)))
     }
 }
 

@@ -29,7 +29,7 @@ pub async fn connect() -> SdkConfig {
 }
 
 /// The endpoint to use instead of AWS; none when it is to be AWS.
-pub(crate) fn endpoint() -> Option<String> {
+pub fn endpoint() -> Option<String> {
     match (env::var("AWS_ENDPOINT_URL"), env::var("LAB_TARGET")) {
         (Ok(endpoint), _) if !endpoint.is_empty() => Some(endpoint),
         (_, Ok(target)) if target == "aws" => None,

@@ -26,7 +26,9 @@ where
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 Some(unreachable())
             }
-            _ => error.code().and_then(advice),
+            _ => error
+                .code()
+                .and_then(|code| advice(code, error.message().unwrap_or_default())),
         };
         Self { cause, hint }
     }
@@ -52,13 +54,25 @@ fn unreachable() -> String {
 }
 
 /// What to do about the errors that readers meet most.
-fn advice(code: &str) -> Option<String> {
+fn advice(code: &str, message: &str) -> Option<String> {
     let advice = match code {
         "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {
             "there is no such queue yet: its page creates it with `cargo run --bin create`"
         }
         "AWS.SimpleQueueService.QueueDeletedRecently" | "QueueDeletedRecently" => {
             "wait 60 seconds; on the local cloud `cargo run -- clock +60s` does it at once"
+        }
+        "ResourceNotFoundException" => {
+            "`cargo run --bin create -- kinesis-stream` creates the lab's stream, `cargo run --bin deploy -- sqs-function` its function"
+        }
+        "InvalidArgumentException" if message.contains("StartingSequenceNumber") => {
+            "the number is of another stream: delete the file it came from, and begin at the start"
+        }
+        "ProvisionedThroughputExceededException" => {
+            "the shard is asked for more than it does in a second: do less at a time, see the page *Hot keys and more readers*"
+        }
+        "ExpiredIteratorException" => {
+            "the program paused for more than five minutes: start it again"
         }
         "AccessDenied" | "AccessDeniedException" => {
             "your credentials may not do this: the page *Your environment* lists the permissions"

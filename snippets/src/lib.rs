@@ -3,17 +3,24 @@
 
 mod args;
 mod connect;
+pub mod cost;
 mod error;
 mod queue;
+pub mod quotas;
+mod stream;
 mod template;
 mod time;
 
-pub use args::{flag, Args};
-pub use connect::{connect, named};
+pub use args::{flag, options, Args, StreamArgs};
+pub use connect::{connect, endpoint, named};
 pub use error::{Error, Result};
 pub use queue::{
     delete, is_scratch, letters, queue_url, receive_count, receive_one, scratch_fifo_queue,
-    scratch_queue,
+    scratch_name, scratch_queue,
+};
+pub use stream::{
+    active, delete_stream, from_the_start, hash_key, iterator, put, read, register, scratch_stream,
+    shards, uuid, without_retries,
 };
 pub use template::{Template, TEMPLATES};
 pub use time::{pass, until_ctrl_c};

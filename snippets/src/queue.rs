@@ -19,9 +19,14 @@ pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
 /// A new queue for one experiment, such as `experiment-order-KXWQBA`, and its URL. The experiment deletes it at its
 /// end. The random letters give each run a name of its own: AWS blocks a deleted queue's name for a minute.
 pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
-    let name = named(&format!("experiment-{experiment}-{}", letters(6)));
+    let name = scratch_name(experiment);
     let created = sqs.create_queue().queue_name(name).send().await?;
     Ok(created.queue_url.unwrap_or_default())
+}
+
+/// A name that only this run of the experiment has.
+pub fn scratch_name(experiment: &str) -> String {
+    named(&format!("experiment-{experiment}-{}", letters(6)))
 }
 // ANCHOR_END: scratch_queue
 
@@ -29,7 +34,7 @@ pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
 /// A new FIFO queue for one experiment, such as `experiment-groups-KXWQBA.fifo`, and its URL. Its deduplication is
 /// based on the content.
 pub async fn scratch_fifo_queue(sqs: &Client, experiment: &str) -> Result<String> {
-    let name = named(&format!("experiment-{experiment}-{}.fifo", letters(6)));
+    let name = format!("{}.fifo", scratch_name(experiment));
     let creation = sqs.create_queue().queue_name(name);
     let creation = creation.attributes(FifoQueue, "true");
     let created = creation.attributes(ContentBasedDeduplication, "true");
@@ -45,7 +50,7 @@ pub fn letters(how_many: usize) -> String {
         .collect()
 }
 
-/// Whether [`scratch_queue`] or [`scratch_fifo_queue`] gives such names.
+/// Whether [`scratch_name`] gives such names, and [`scratch_fifo_queue`].
 pub fn is_scratch(name: &str) -> bool {
     let name = name.strip_suffix(".fifo").unwrap_or(name);
     let rest = name.strip_prefix(&named("experiment-"));

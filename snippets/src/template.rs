@@ -14,7 +14,7 @@ pub struct Template {
     pub body: &'static str,
 }
 
-pub const TEMPLATES: [Template; 2] = [
+pub const TEMPLATES: [Template; 5] = [
     Template {
         name: "standard-queue",
         stack: "SQSStandardQueue",
@@ -26,6 +26,24 @@ pub const TEMPLATES: [Template; 2] = [
         stack: "SQSFIFOQueue",
         parameter: ("QueueName", "FIFOQueue.fifo"),
         body: include_str!("../../templates/fifo-queue.yaml"),
+    },
+    Template {
+        name: "kinesis-stream",
+        stack: "KinesisStream",
+        parameter: ("StreamName", "KinesisStream"),
+        body: include_str!("../../templates/kinesis-stream.yaml"),
+    },
+    Template {
+        name: "sqs-function",
+        stack: "SQSFunction",
+        parameter: ("FunctionName", "SQSFunction"),
+        body: include_str!("../../templates/sqs-function.yaml"),
+    },
+    Template {
+        name: "kinesis-function",
+        stack: "KinesisFunction",
+        parameter: ("FunctionName", "KinesisFunction"),
+        body: include_str!("../../templates/kinesis-function.yaml"),
     },
 ];
 // ANCHOR_END: templates

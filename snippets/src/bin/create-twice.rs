@@ -6,12 +6,12 @@
 use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 use aws_sdk_sqs::Client;
-use snippets::{connect, letters, named, Error, Result};
+use snippets::{connect, scratch_name, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result {
     let sqs = Client::new(&connect().await);
-    let name = named(&format!("experiment-create-twice-{}", letters(6)));
+    let name = scratch_name("create-twice");
     let create = |visibility_timeout: &str| {
         sqs.create_queue()
             .queue_name(&name)

@@ -4,7 +4,7 @@
 //!     cargo run --bin create -- fifo-queue
 
 use aws_sdk_cloudformation::operation::create_stack::CreateStackError;
-use aws_sdk_cloudformation::types::{Parameter, StackEvent};
+use aws_sdk_cloudformation::types::{Capability, Parameter, StackEvent};
 use aws_sdk_cloudformation::Client;
 use snippets::{connect, named, Result, Template};
 use std::time::Duration;
@@ -37,6 +37,8 @@ async fn create(cloudformation: &Client, stack: &str, template: &Template) -> Re
         .stack_name(stack)
         .template_body(template.body)
         .parameters(parameter)
+        // Some of the templates make a role.
+        .capabilities(Capability::CapabilityIam)
         .send()
         .await;
     match creation {
@@ -66,15 +68,17 @@ async fn follow(cloudformation: &Client, stack: &str) -> Result {
             print(event);
         }
         printed = newest_first.len();
-        if newest_first.first().is_some_and(|event| ends(event, stack)) {
+        if newest_first.first().is_some_and(ends) {
             return Ok(());
         }
         sleep(Duration::from_secs(1)).await;
     }
 }
 
-fn ends(event: &StackEvent, stack: &str) -> bool {
-    event.logical_resource_id() == Some(stack) && !status(event).ends_with("_IN_PROGRESS")
+/// The stack itself is done. It is known by its type: a resource may have the same name.
+fn ends(event: &StackEvent) -> bool {
+    event.resource_type() == Some("AWS::CloudFormation::Stack")
+        && !status(event).ends_with("_IN_PROGRESS")
 }
 // ANCHOR_END: follow
 

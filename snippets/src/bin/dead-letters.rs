@@ -6,7 +6,7 @@
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, named, pass, receive_count, receive_one, scratch_queue, Result};
+use snippets::{connect, pass, receive_count, receive_one, scratch_name, scratch_queue, Result};
 use std::time::Duration;
 
 // ANCHOR: main
@@ -39,7 +39,7 @@ async fn main() -> Result {
 async fn create(sqs: &Client, dead: &str) -> Result<String> {
     let dead = arn(sqs, dead).await?;
     let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
-    let name = named(&format!("experiment-orders-{}", letters(6)));
+    let name = scratch_name("orders");
     let creation = sqs.create_queue().queue_name(name);
     let creation = creation.attributes(RedrivePolicy, policy.to_string());
     Ok(creation.send().await?.queue_url.unwrap_or_default())

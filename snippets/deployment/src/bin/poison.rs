@@ -1,0 +1,94 @@
+//! The poison of a batch ends in the dead-letter queue, and is run once more when the function is mended. Page:
+//! `book/24-poison.md`.
+//!
+//!     cargo run --bin poison
+//!     cargo run --bin poison -- --no-report
+
+use aws_sdk_lambda as lambda;
+use aws_sdk_sqs::types::QueueAttributeName::{ApproximateNumberOfMessages, RedrivePolicy};
+use aws_sdk_sqs::Client;
+use deployment::{delete_trigger, picky, queue_arn, three_runs, Runs, Scratch, TEN};
+use serde_json::json;
+use snippets::{connect, flag, pass, scratch_name, scratch_queue, Result};
+use std::time::Duration;
+use tokio::time::sleep;
+
+// ANCHOR: main
+#[tokio::main]
+async fn main() -> Result {
+    let report = !flag("no-report", "Have the function fail without a report");
+    let config = connect().await;
+    let sqs = Client::new(&config);
+    let dead = scratch_queue(&sqs, "dead-letters").await?;
+    let queue = create(&sqs, &dead).await?;
+
+    let (function, uuid) = picky(&config, &queue, report).await?;
+    let runs = three_runs(&function).await?;
+    pass(Duration::from_secs(30)).await;
+    if report {
+        assert_eq!(runs.ran(|times| times == 1).len(), 9, "the others run once");
+        until_dead(&sqs, &dead, 1).await?;
+        mend(&sqs, &dead, &function).await?;
+    } else {
+        until_dead(&sqs, &dead, 10).await?;
+    }
+
+    delete_trigger(&lambda::Client::new(&config), &uuid).await?;
+    function.delete().await?;
+    for queue in [queue, dead] {
+        sqs.delete_queue().queue_url(queue).send().await?;
+    }
+    Ok(())
+}
+// ANCHOR_END: main
+
+// ANCHOR: create
+/// A queue whose messages move to the queue `dead` when three receives were not enough.
+async fn create(sqs: &Client, dead: &str) -> Result<String> {
+    let dead = queue_arn(sqs, dead).await?;
+    let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
+    let name = scratch_name("poison");
+    let creation = sqs.create_queue().queue_name(name);
+    let creation = creation.attributes(RedrivePolicy, policy.to_string());
+    Ok(creation.send().await?.queue_url.unwrap_or_default())
+}
+// ANCHOR_END: create
+
+// ANCHOR: until_dead
+/// Waits until there are so many dead letters, for a minute at most.
+async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
+    let asked = sqs.get_queue_attributes().queue_url(dead);
+    let asked = asked.attribute_names(ApproximateNumberOfMessages);
+    for _ in 0..120 {
+        let attributes = asked.clone().send().await?.attributes.unwrap_or_default();
+        let found = attributes.get(&ApproximateNumberOfMessages);
+        if found == Some(&expected.to_string()) {
+            println!("In the dead-letter queue: {expected}");
+            return Ok(());
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    Err(format!("not {expected} in the dead-letter queue after a minute").into())
+}
+// ANCHOR_END: until_dead
+
+// ANCHOR: mend
+/// Gives the function a program that takes every message, and moves the dead letter back.
+async fn mend(sqs: &Client, dead: &str, function: &Scratch) -> Result {
+    function.redeploy("sqs-function").await?;
+    let redrive = sqs.start_message_move_task();
+    redrive
+        .source_arn(queue_arn(sqs, dead).await?)
+        .send()
+        .await?;
+    println!("The function is mended, and the dead letter moves back:");
+    let runs = Runs::until(function, &TEN, "poison", 4).await?;
+    println!("{runs}");
+    assert_eq!(
+        runs.ran(|times| times == 1).len(),
+        9,
+        "the others stay done"
+    );
+    until_dead(sqs, dead, 0).await
+}
+// ANCHOR_END: mend

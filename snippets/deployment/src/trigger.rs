@@ -1,0 +1,87 @@
+//! What makes Lambda poll a queue or a stream for a function.
+
+use aws_sdk_kinesis as kinesis;
+use aws_sdk_lambda::error::ProvideErrorMetadata;
+use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder;
+use aws_sdk_lambda::Client;
+use aws_sdk_sqs as sqs;
+use snippets::Result;
+use sqs::types::QueueAttributeName::QueueArn;
+use std::time::Duration;
+use tokio::time::sleep;
+
+// ANCHOR: trigger
+/// Sets a trigger up, and returns its UUID when Lambda polls. A denial is repeated for a minute when `allowed`: a new
+/// permission takes some seconds to reach Lambda.
+pub async fn trigger(
+    lambda: &Client,
+    mapping: CreateEventSourceMappingFluentBuilder,
+    allowed: bool,
+) -> Result<String> {
+    for asked in 1..=30 {
+        match mapping.clone().send().await {
+            Ok(created) => {
+                let uuid = created.uuid.unwrap_or_default();
+                return until(lambda, &uuid, "Enabled").await.map(|()| uuid);
+            }
+            Err(error) if allowed && is_denied(error.message().unwrap_or("")) => {
+                if asked == 1 {
+                    println!("Denied: Lambda does not know of the permission yet. Asking again");
+                }
+                sleep(Duration::from_secs(2)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err("Lambda is still denied after a minute".into())
+}
+
+fn is_denied(message: &str) -> bool {
+    message.contains("does not have permissions") || message.contains("Cannot access stream")
+}
+// ANCHOR_END: trigger
+
+/// Waits until a trigger is in this state.
+pub async fn until(lambda: &Client, uuid: &str, state: &str) -> Result {
+    for _ in 0..300 {
+        let found = lambda.get_event_source_mapping().uuid(uuid).send().await?;
+        if found.state() == Some(state) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    Err(format!("the trigger {uuid} is not {state} after a minute").into())
+}
+
+/// Deletes a trigger and waits until it is gone.
+pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
+    lambda
+        .delete_event_source_mapping()
+        .uuid(uuid)
+        .send()
+        .await?;
+    for _ in 0..300 {
+        match lambda.get_event_source_mapping().uuid(uuid).send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
+            Err(error) => return Err(error.into()),
+            Ok(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+    Err(format!("the trigger {uuid} is still there after a minute").into())
+}
+
+/// What triggers and policies call the queue.
+pub async fn queue_arn(sqs: &sqs::Client, queue: &str) -> Result<String> {
+    let asked = sqs.get_queue_attributes().queue_url(queue);
+    let attributes = asked.attribute_names(QueueArn).send().await?.attributes;
+    let arn = attributes.and_then(|mut all| all.remove(&QueueArn));
+    arn.ok_or_else(|| format!("{queue} has no ARN").into())
+}
+
+/// What triggers and policies call the stream.
+pub async fn stream_arn(kinesis: &kinesis::Client, stream: &str) -> Result<String> {
+    let asked = kinesis.describe_stream_summary().stream_name(stream);
+    let summary = asked.send().await?.stream_description_summary;
+    let arn = summary.map(|summary| summary.stream_arn);
+    arn.ok_or_else(|| format!("{stream} has no ARN").into())
+}
