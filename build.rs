@@ -26,7 +26,7 @@ pub struct Block {
 }
 
 fn main() -> io::Result<()> {
-    for folder in ["book", "localcloud/src", "snippets/src", "templates"] {
+    for folder in ["book", "localcloud/src", "snippets", "templates"] {
         println!("cargo::rerun-if-changed={folder}");
     }
     let variable = |name| PathBuf::from(env::var_os(name).unwrap_or_default());

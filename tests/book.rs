@@ -5,6 +5,9 @@
 #[path = "../build.rs"]
 mod build;
 
+#[path = "../snippets/src/quotas.rs"]
+mod quotas;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic;
@@ -27,7 +30,7 @@ struct Broken {
 impl Broken {
     fn with(test: &str, lines: &str) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-        for folder in ["book", "snippets/src", "templates"] {
+        for folder in ["book", "snippets", "templates"] {
             copy(&Path::new(ROOT).join(folder), &root.join(folder));
         }
         let chapter = read(CHAPTER);
@@ -269,9 +272,11 @@ fn nothing_is_loaded_from_elsewhere() {
 #[test]
 fn a_page_its_program_and_its_session_share_a_name() {
     let pages = files("book", "md");
-    let programs: BTreeSet<String> = files("snippets/src/bin", "rs")
-        .iter()
-        .map(|file| name(file))
+    let of_packages = PACKAGES.map(|package| files(&format!("{package}/src/bin"), "rs"));
+    let programs: BTreeMap<String, String> = of_packages
+        .into_iter()
+        .flatten()
+        .map(|file| (name(&file), file))
         .collect();
     let mut faults = Vec::new();
     for page in pages.iter().filter(|page| {
@@ -279,33 +284,40 @@ fn a_page_its_program_and_its_session_share_a_name() {
             && !page.starts_with("book/00")
     }) {
         let program = name(page);
-        let command = format!("cargo run --bin {program}");
+        // Lambda runs a function, the reader builds it.
+        let commands = ["run", "build"].map(|verb| format!("cargo {verb} --bin {program}"));
         let session = format!("book/transcripts/{program}.txt");
         if !Path::new(ROOT).join(&session).is_file() {
             faults.push(format!("{page}: no session {session}"));
         }
-        if !programs.contains(&program) {
-            faults.push(format!("{page}: no program snippets/src/bin/{program}.rs"));
+        if !programs.contains_key(&program) {
+            faults.push(format!("{page}: no program {program}.rs"));
         }
         if !read(page)
             .lines()
             .take(8)
-            .any(|line| line.contains(&command))
+            .any(|line| commands.iter().any(|command| line.contains(command)))
         {
             faults.push(format!(
-                "{page}:1: the first lines don't give the command `{command}`"
+                "{page}:1: the first lines don't give the command `{}`",
+                commands[0]
             ));
         }
     }
-    let manifest = read("snippets/Cargo.toml");
-    for program in &programs {
-        if !manifest.contains(&format!("{{ name = \"{program}\", test = false }}")) {
+    for (program, file) in &programs {
+        let text = read(file);
+        let package = file.split("/src/").next().unwrap_or_default();
+        let manifest = read(&format!("{package}/Cargo.toml"));
+        let rest = if text.contains("#[cfg(test)]") {
+            ""
+        } else {
+            ", test = false"
+        };
+        if !manifest.contains(&format!("{{ name = \"{program}\"{rest} }}")) {
             faults.push(format!(
-                "snippets/Cargo.toml: {program} is not in the list of programs"
+                "{package}/Cargo.toml: {program} is not in the list of programs"
             ));
         }
-        let file = format!("snippets/src/bin/{program}.rs");
-        let text = read(&file);
         let about = text
             .lines()
             .take_while(|line| line.starts_with("//"))
@@ -372,6 +384,99 @@ fn every_number_has_a_value_a_source_and_a_date() {
             "{id}: no date: {date}"
         );
     }
+}
+
+#[test]
+fn the_cost_calculator_reads_its_numbers_from_the_table() {
+    for (id, number) in [
+        ("price-standard", 0.4),
+        ("price-unit", 64.0 * 1024.0),
+        ("batch-size", 1024.0 * 1024.0),
+        ("shard-in-records", 1000.0),
+    ] {
+        assert_eq!(quotas::number(id), Ok(number));
+    }
+    let missing = quotas::number("nothing").expect_err("there is no such row");
+    assert_eq!(missing, "book/quotas.html has no row `nothing`");
+    let words = quotas::number("reshard-up").expect_err("its value is a word");
+    assert_eq!(
+        words,
+        "book/quotas.html: `double` of `reshard-up` is no number"
+    );
+}
+
+#[test]
+fn the_introduction_adds_the_times_of_the_pages_up() {
+    let minutes = |page: &String| -> f64 {
+        let text = read(page);
+        let (_, time) = text.split_once("This page takes ").expect(page);
+        let (minutes, _) = time.split_once(" minutes").expect(page);
+        minutes.parse().expect(page)
+    };
+    let pages = files("book", "md").into_iter();
+    let numbered = pages.filter(|page| page["book/".len()..].starts_with(|c: char| c.is_numeric()));
+    let introduction = "book/00-introduction.md";
+    let sum: f64 = numbered
+        .filter(|page| page != introduction)
+        .map(|page| minutes(&page))
+        .sum();
+    let text = read(introduction);
+    let (_, told) = text.split_once("together take about ").expect("the sum");
+    let told: f64 = told
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .expect("hours");
+    let hours = sum / 60.0;
+    assert!(
+        (hours - told).abs() <= 0.5,
+        "{introduction} says {told} hours, the pages say {hours:.1}"
+    );
+}
+
+#[test]
+fn the_programs_call_nothing_that_the_listed_permissions_forbid() {
+    let programs: String = PACKAGES
+        .iter()
+        .flat_map(|package| files(&format!("{package}/src"), "rs"))
+        .map(|file| read(&file))
+        .collect();
+    let page = read("book/01-whoami.md");
+    for (service, operations) in [
+        ("sqs", &localcloud::sqs::OPERATIONS[..]),
+        ("kinesis", &localcloud::kinesis::OPERATIONS),
+        ("cloudformation", &localcloud::cloudformation::OPERATIONS),
+        ("lambda", &localcloud::lambda::OPERATIONS),
+        ("lambda", &localcloud::lambda::mapping::OPERATIONS),
+        ("iam", &localcloud::iam::OPERATIONS),
+        ("logs", &localcloud::logs::OPERATIONS),
+    ] {
+        for operation in operations {
+            let action = match *operation {
+                "Invoke" => "InvokeFunction",
+                operation => operation.trim_end_matches("Batch"),
+            };
+            let permission = format!("\"{service}:{action}\"");
+            let called = programs.contains(&format!(".{}(", method(operation)));
+            assert!(
+                !called || page.contains(&permission),
+                "book/01-whoami.md lacks {permission}"
+            );
+        }
+    }
+}
+
+/// `get_queue_url` for `GetQueueUrl`, as the SDK names it.
+fn method(operation: &str) -> String {
+    let mut name = String::new();
+    for c in operation.chars() {
+        if c.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(c.to_lowercase());
+    }
+    name
 }
 
 #[test]
@@ -488,7 +593,15 @@ fn the_appendix_lists_the_operations_of_the_lab() {
     let page = read("book/differences.md");
     for (service, operations) in [
         ("SQS", &localcloud::sqs::OPERATIONS[..]),
+        ("Kinesis", &localcloud::kinesis::OPERATIONS),
         ("CloudFormation", &localcloud::cloudformation::OPERATIONS),
+        ("Lambda", &localcloud::lambda::OPERATIONS),
+        (
+            "Event source mappings",
+            &localcloud::lambda::mapping::OPERATIONS,
+        ),
+        ("IAM", &localcloud::iam::OPERATIONS),
+        ("CloudWatch Logs", &localcloud::logs::OPERATIONS),
         ("STS", &localcloud::sts::OPERATIONS),
     ] {
         let row = format!("| {service} | {} |", operations.join(", "));
@@ -500,6 +613,9 @@ fn words(text: &str) -> BTreeSet<String> {
     let between = |c: char| !(c.is_alphanumeric() || c == '-');
     text.split(between).map(str::to_owned).collect()
 }
+
+/// The packages of the programs.
+const PACKAGES: [&str; 3] = ["snippets", "snippets/functions", "snippets/deployment"];
 
 /// `send` for `book/03-send.md` and for `snippets/src/bin/send.rs`.
 fn name(file: &str) -> String {
