@@ -1,6 +1,6 @@
 //! What the README's figures about the local cloud come from: the CPU that it takes per operation, beside a bare
 //! axum server that gets the same requests and answers with as many bytes; how soon a long poll wakes; how long
-//! the start takes and what memory is used.
+//! the start takes and what memory is used; what it costs to run a function.
 //!
 //!     cargo bench -p localcloud
 //!
@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -27,13 +28,23 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Messages sent, received and deleted in a round: a multiple of 10 for each connection.
 const MESSAGES: usize = 8_000;
-const ROUNDS: usize = 9;
+/// Messages of FIFO queues and records of streams in a round.
+const ORDERED: usize = 4_000;
+/// The shards of a stream: so many that none is ever asked for more than it gives in a second.
+const SHARDS: usize = 320;
+const READS_A_SECOND: usize = 5;
+/// Records in a full answer of `GetRecords` here.
+const FULL: usize = 100;
+const ROUNDS: usize = 5;
 const CONNECTIONS: [usize; 2] = [1, 16];
 const KEPT: [usize; 3] = [10, 10_000, 1_000_000];
 const WAKES: usize = 500;
 const STARTS: usize = 21;
 
 fn main() -> Result {
+    if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
+        return function(&api);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--serve", name] => serve(name),
@@ -123,6 +134,11 @@ struct Answers {
     ten: String,
     deleted: String,
     ten_deleted: String,
+    fifo_sent: String,
+    put: String,
+    iterator: String,
+    got_one: String,
+    got_full: String,
 }
 
 impl Server {
@@ -163,10 +179,15 @@ impl Server {
         Some(kib * 1024.0 / 1e6)
     }
 
-    async fn clients(&self, count: usize, queue: &str) -> Result<Vec<Client>> {
+    /// Clients that are ready for their work.
+    async fn clients(&self, count: usize, place: &str, work: Work) -> Result<Vec<Client>> {
         let mut clients = Vec::new();
-        for _ in 0..count {
-            clients.push(Client::connect(self, queue).await?);
+        for n in 0..count {
+            let mut client = Client::connect(self, place).await?;
+            if matches!(work, Work::Get(_)) {
+                client.find_shards(n, count).await?;
+            }
+            clients.push(client);
         }
         Ok(clients)
     }
@@ -194,50 +215,84 @@ const HEADERS: &str = "\
     amz-sdk-invocation-id: 3fe95b4e-52d1-4bc1-92a1-8e0fd5f2c9a1\r\n";
 
 struct Client {
-    stream: tokio::net::TcpStream,
+    connection: tokio::net::TcpStream,
     port: u16,
     queue: String,
+    stream: String,
     answers: Option<Answers>,
+    /// One for each shard that this client reads.
+    iterators: Vec<String>,
+    /// What it has sent to a FIFO queue or put into a stream.
+    sent: u64,
     request: String,
     response: Vec<u8>,
 }
 
+/// Tells one client's messages from another's, as deduplication does.
+static CLIENTS: AtomicU64 = AtomicU64::new(0);
+
 impl Client {
-    async fn connect(server: &Server, queue: &str) -> Result<Self> {
-        let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await?;
-        stream.set_nodelay(true)?;
+    async fn connect(server: &Server, place: &str) -> Result<Self> {
+        let connection = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await?;
+        connection.set_nodelay(true)?;
         let port = server.port;
         Ok(Self {
-            stream,
+            connection,
             port,
-            queue: format!("\"QueueUrl\":\"http://127.0.0.1:{port}/000000000000/{queue}\""),
+            queue: format!("\"QueueUrl\":\"http://127.0.0.1:{port}/000000000000/{place}\""),
+            stream: format!("\"StreamName\":\"{place}\""),
             answers: server.answers.clone(),
+            iterators: Vec::new(),
+            sent: CLIENTS.fetch_add(1, Ordering::Relaxed) << 32,
             request: String::new(),
             response: Vec::new(),
         })
     }
 
-    /// Sends `body` and returns the body of the answer. `known` is the answer that the bare server stands in for.
+    /// Asks SQS, sending `body`, and returns the body of the answer. `known` is the answer that the bare server
+    /// stands in for.
     async fn call(
         &mut self,
         operation: &str,
         body: &str,
         known: Option<fn(&Answers) -> &String>,
     ) -> Result<String> {
+        self.ask(&format!("AmazonSQS.{operation}"), "", body, known)
+            .await
+    }
+
+    /// Asks Kinesis.
+    async fn call_kinesis(
+        &mut self,
+        operation: &str,
+        body: &str,
+        known: Option<fn(&Answers) -> &String>,
+    ) -> Result<String> {
+        self.ask(&format!("Kinesis_20131202.{operation}"), "", body, known)
+            .await
+    }
+
+    async fn ask(
+        &mut self,
+        target: &str,
+        path: &str,
+        body: &str,
+        known: Option<fn(&Answers) -> &String>,
+    ) -> Result<String> {
         let known = self.answers.as_ref().zip(known).map(|(a, known)| known(a));
-        let path = known.map_or(String::new(), |answer| answer.len().to_string());
+        let path = known.map_or(path.to_owned(), |answer| answer.len().to_string());
         self.request.clear();
         write!(
             self.request,
-            "POST /{path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nx-amz-target: AmazonSQS.{operation}\r\n{HEADERS}\
+            "POST /{path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nx-amz-target: {target}\r\n{HEADERS}\
              content-length: {}\r\n\r\n{body}",
             self.port,
             body.len()
         )?;
-        self.stream.write_all(self.request.as_bytes()).await?;
+        self.connection.write_all(self.request.as_bytes()).await?;
         self.response.clear();
         let (head, length) = loop {
-            if self.stream.read_buf(&mut self.response).await? == 0 {
+            if self.connection.read_buf(&mut self.response).await? == 0 {
                 return Err("the server closed the connection".into());
             }
             if let Some(found) = split(&self.response)? {
@@ -245,13 +300,13 @@ impl Client {
             }
         };
         while self.response.len() < head + length {
-            if self.stream.read_buf(&mut self.response).await? == 0 {
+            if self.connection.read_buf(&mut self.response).await? == 0 {
                 return Err("the server closed the connection".into());
             }
         }
         let answer = std::str::from_utf8(&self.response[head..])?;
         if !self.response.starts_with(b"HTTP/1.1 200") {
-            return Err(format!("{operation}: {answer}").into());
+            return Err(format!("{target}: {answer}").into());
         }
         Ok(known.map_or(answer, String::as_str).to_owned())
     }
@@ -259,6 +314,63 @@ impl Client {
     async fn send(&mut self) -> Result<String> {
         let body = format!("{{{},\"MessageBody\":\"{:a<100}\"}}", self.queue, "");
         self.call("SendMessage", &body, Some(|a| &a.sent)).await
+    }
+
+    async fn send_to(&mut self, groups: usize) -> Result<String> {
+        self.sent += 1;
+        let (id, group) = (self.sent, self.sent % groups as u64);
+        let body = format!(
+            "{{{},\"MessageBody\":\"{:a<100}\",\"MessageGroupId\":\"{group}\",\"MessageDeduplicationId\":\"{id}\"}}",
+            self.queue, ""
+        );
+        self.call("SendMessage", &body, Some(|a| &a.fifo_sent))
+            .await
+    }
+
+    async fn put(&mut self) -> Result<String> {
+        self.sent += 1;
+        let body = format!("{{{},{}}}", self.stream, record(self.sent));
+        self.call_kinesis("PutRecord", &body, Some(|a| &a.put))
+            .await
+    }
+
+    /// Gives itself its part of the shards, with an iterator at the start of each.
+    async fn find_shards(&mut self, n: usize, of: usize) -> Result {
+        self.iterators.clear();
+        for shard in (0..SHARDS).skip(n).step_by(of) {
+            if let Some(answers) = &self.answers {
+                self.iterators.push(answers.iterator.clone());
+                continue;
+            }
+            let body = format!(
+                "{{{},\"ShardId\":\"shardId-{shard:012}\",\"ShardIteratorType\":\"TRIM_HORIZON\"}}",
+                self.stream
+            );
+            let answer = self.call_kinesis("GetShardIterator", &body, None).await?;
+            let iterator = answer.split('"').nth(3).ok_or("no iterator")?;
+            self.iterators.push(iterator.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The `n`th reading of this client, `limit` records from the start of a shard. A second passes before its shards
+    /// would refuse.
+    async fn get(&mut self, n: usize, limit: usize) -> Result<String> {
+        if n.is_multiple_of(self.iterators.len() * READS_A_SECOND) {
+            let second = "{\"advance_ms\":1000}";
+            self.ask("", "lab/clock", second, None).await?;
+        }
+        let iterator = &self.iterators[n % self.iterators.len()];
+        let body = format!("{{\"ShardIterator\":\"{iterator}\",\"Limit\":{limit}}}");
+        let known: fn(&Answers) -> &String = match limit {
+            1 => |a| &a.got_one,
+            _ => |a| &a.got_full,
+        };
+        let answer = self.call_kinesis("GetRecords", &body, Some(known)).await?;
+        match answer.matches("\"PartitionKey\"").count() {
+            got if got == limit => Ok(answer),
+            got => Err(format!("got {got} of {limit} records").into()),
+        }
     }
 
     async fn send_ten(&mut self) -> Result<String> {
@@ -299,8 +411,11 @@ impl Client {
     }
 
     async fn run(&mut self, work: Work, messages: usize) -> Result {
-        for _ in 0..messages / work.step() {
+        for n in 0..messages / work.step() {
             match work {
+                Work::SendTo(groups) => drop(self.send_to(groups).await?),
+                Work::Put => drop(self.put().await?),
+                Work::Get(limit) => drop(self.get(n, limit).await?),
                 Work::Fill => drop(self.send_ten().await?),
                 Work::Send => drop(self.send().await?),
                 Work::Tens => {
@@ -339,11 +454,22 @@ fn handles(received: &str) -> impl Iterator<Item = &str> {
     after.filter_map(|rest| rest.split('"').next())
 }
 
+/// A record of 100 bytes, in JSON.
+fn record(key: u64) -> String {
+    format!("\"PartitionKey\":\"{key:020}\",\"Data\":\"{:Y<136}\"", "")
+}
+
 /// What a client does with each message.
 #[derive(Clone, Copy)]
 enum Work {
     Fill,
     Send,
+    /// Send to a FIFO queue, to so many groups in turn.
+    SendTo(usize),
+    /// Put a record.
+    Put,
+    /// Get so many records in a call.
+    Get(usize),
     /// Receive and delete, ten in a call.
     Tens,
     /// Receive and delete, one in a call.
@@ -356,7 +482,8 @@ impl Work {
     fn step(self) -> usize {
         match self {
             Work::Fill | Work::Tens => 10,
-            Work::Send | Work::Ones | Work::Lives => 1,
+            Work::Get(limit) => limit,
+            Work::Send | Work::SendTo(_) | Work::Put | Work::Ones | Work::Lives => 1,
         }
     }
 }
@@ -377,6 +504,7 @@ async fn measure() -> Result {
     }
     wakes(&cloud).await?;
     drop((cloud, echo));
+    functions()?;
     starts()
 }
 
@@ -389,48 +517,177 @@ async fn answers(cloud: &Server) -> Result<Answers> {
     client.send_ten().await?;
     let ten = client.receive(10).await?;
     let ten_deleted = client.delete_ten(&ten).await?;
+    let fifo_sent = create_queue(cloud, "Sample.fifo").await?.send_to(1).await?;
+    for stream in ["Puts", "Gets"] {
+        create_stream(cloud, stream).await?;
+    }
+    let put = Client::connect(cloud, "Puts").await?.put().await?;
+    let mut reader = fill_stream(cloud, "Gets").await?;
+    reader.find_shards(0, SHARDS).await?;
+    let iterator = reader.iterators[0].clone();
+    let got_one = reader.get(0, 1).await?;
+    let got_full = reader.get(0, FULL).await?;
     Ok(Answers {
         sent,
         one,
         ten,
         deleted,
         ten_deleted,
+        fifo_sent,
+        put,
+        iterator,
+        got_one,
+        got_full,
     })
 }
 
 async fn create_queue(cloud: &Server, name: &str) -> Result<Client> {
     let mut client = Client::connect(cloud, name).await?;
-    let body = format!("{{\"QueueName\":\"{name}\"}}");
+    let fifo = match name.ends_with(".fifo") {
+        true => ",\"Attributes\":{\"FifoQueue\":\"true\"}",
+        false => "",
+    };
+    let body = format!("{{\"QueueName\":\"{name}\"{fifo}}}");
     client.call("CreateQueue", &body, None).await?;
     Ok(client)
 }
 
+async fn create_stream(cloud: &Server, name: &str) -> Result {
+    let mut client = Client::connect(cloud, name).await?;
+    let stream = client.stream.clone();
+    let body = format!("{{{stream},\"ShardCount\":{SHARDS}}}");
+    client.call_kinesis("CreateStream", &body, None).await?;
+    let body = format!("{{{stream}}}");
+    for _ in 0..1000 {
+        let summary = client
+            .call_kinesis("DescribeStreamSummary", &body, None)
+            .await?;
+        if summary.contains("\"ACTIVE\"") {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err("the stream is not ready".into())
+}
+
+/// Puts twice as many records as are read into each shard, more or less.
+async fn fill_stream(cloud: &Server, name: &str) -> Result<Client> {
+    let mut client = Client::connect(cloud, name).await?;
+    for batch in 0..2 * SHARDS * FULL / 500 {
+        let records: Vec<_> = (0..500)
+            .map(|n| format!("{{{}}}", record((batch * 500 + n) as u64)))
+            .collect();
+        let body = format!("{{{},\"Records\":[{}]}}", client.stream, records.join(","));
+        let answer = client.call_kinesis("PutRecords", &body, None).await?;
+        if !answer.contains("\"FailedRecordCount\":0") {
+            return Err("the stream took only a part".into());
+        }
+    }
+    Ok(client)
+}
+
+/// One of the things that every round does on both servers.
+struct Phase {
+    /// None: it only makes ready for the next one.
+    name: Option<&'static str>,
+    place: &'static str,
+    work: Work,
+    messages: usize,
+}
+
+const PHASES: [Phase; 11] = {
+    const fn phase(name: &'static str, place: &'static str, work: Work, messages: usize) -> Phase {
+        Phase {
+            name: Some(name),
+            place,
+            work,
+            messages,
+        }
+    }
+    [
+        phase("a message sent: SendMessage", "Busy", Work::Send, MESSAGES),
+        phase(
+            "a message received and deleted, 10 a call",
+            "Busy",
+            Work::Tens,
+            MESSAGES,
+        ),
+        Phase {
+            name: None,
+            place: "Busy",
+            work: Work::Send,
+            messages: MESSAGES,
+        },
+        phase(
+            "a message received and deleted, 1 a call",
+            "Busy",
+            Work::Ones,
+            MESSAGES,
+        ),
+        phase("FIFO, 1 group: sent", "One.fifo", Work::SendTo(1), ORDERED),
+        phase(
+            "FIFO, 1 group: received and deleted, 1 a call",
+            "One.fifo",
+            Work::Ones,
+            ORDERED,
+        ),
+        phase(
+            "FIFO, 1,000 groups: sent",
+            "Many.fifo",
+            Work::SendTo(1000),
+            ORDERED,
+        ),
+        phase(
+            "FIFO, 1,000 groups: received and deleted, 1 a call",
+            "Many.fifo",
+            Work::Ones,
+            ORDERED,
+        ),
+        phase("a record put: PutRecord", "Puts", Work::Put, ORDERED),
+        phase(
+            "a record got: GetRecords, 1 a call",
+            "Gets",
+            Work::Get(1),
+            ORDERED,
+        ),
+        phase(
+            "a record got: GetRecords, 100 a call",
+            "Gets",
+            Work::Get(FULL),
+            ORDERED * 20,
+        ),
+    ]
+};
+
 async fn per_operation(cloud: &Server, echo: &Server) -> Result {
-    create_queue(cloud, "Busy").await?;
+    for queue in ["Busy", "One.fifo", "Many.fifo"] {
+        create_queue(cloud, queue).await?;
+    }
     println!(
         "| CPU in µs | connections | local cloud | bare axum | ratio (over {ROUNDS} rounds) |"
     );
     println!("|---|---|---|---|---|");
     for connections in CONNECTIONS {
-        let phases = [Work::Send, Work::Tens, Work::Send, Work::Ones];
-        let mut times: [[Vec<f64>; 2]; 4] = Default::default();
+        let mut times: [[Vec<f64>; 2]; PHASES.len()] = Default::default();
         for round in 0..=ROUNDS {
             for (which, server) in [cloud, echo].into_iter().enumerate() {
-                for (phase, work) in phases.into_iter().enumerate() {
-                    let time = cost(server, "Busy", connections, work, MESSAGES).await?;
+                for (phase, times) in PHASES.iter().zip(&mut times) {
+                    let Phase {
+                        place,
+                        work,
+                        messages,
+                        ..
+                    } = *phase;
+                    let time = cost(server, place, connections, work, messages).await?;
                     // The first round warms up.
                     if round > 0 {
-                        times[phase][which].push(time);
+                        times[which].push(time);
                     }
                 }
             }
         }
-        let [sent, tens, _, ones] = times;
-        for (name, [ours, bare]) in [
-            ("a message sent: SendMessage", sent),
-            ("a message received and deleted, 10 a call", tens),
-            ("a message received and deleted, 1 a call", ones),
-        ] {
+        for (phase, [ours, bare]) in PHASES.iter().zip(times) {
+            let Some(name) = phase.name else { continue };
             let mut ratios: Vec<f64> = ours.iter().zip(&bare).map(|(a, b)| a / b).collect();
             let (ours, bare) = (median(ours), median(bare));
             ratios.sort_by(f64::total_cmp);
@@ -448,7 +705,10 @@ async fn per_operation(cloud: &Server, echo: &Server) -> Result {
 async fn flat(cloud: &Server, echo: &Server) -> Result {
     for kept in KEPT {
         create_queue(cloud, &format!("Keeps{kept}")).await?;
-        run(cloud, &format!("Keeps{kept}"), 1, Work::Fill, kept).await?;
+        let filling = cloud
+            .clients(1, &format!("Keeps{kept}"), Work::Fill)
+            .await?;
+        run(filling, Work::Fill, kept).await?;
     }
     println!();
     println!("| CPU in µs to send, receive and delete a message | connections | local cloud | bare axum | ratio |");
@@ -484,31 +744,26 @@ async fn flat(cloud: &Server, echo: &Server) -> Result {
 /// The server's CPU in µs per message.
 async fn cost(
     server: &Server,
-    queue: &str,
+    place: &str,
     connections: usize,
     work: Work,
     messages: usize,
 ) -> Result<f64> {
+    let clients = server.clients(connections, place, work).await?;
     let before = server.cpu().unwrap_or_default();
-    run(server, queue, connections, work, messages).await?;
+    run(clients, work, messages).await?;
     let used = server.cpu().unwrap_or_default().saturating_sub(before);
     Ok(used.as_secs_f64() * 1e6 / messages as f64)
 }
 
-async fn run(
-    server: &Server,
-    queue: &str,
-    connections: usize,
-    work: Work,
-    messages: usize,
-) -> Result {
+async fn run(clients: Vec<Client>, work: Work, messages: usize) -> Result {
     let local = tokio::task::LocalSet::new();
-    let clients = server.clients(connections, queue).await?;
+    let each = messages / clients.len();
     let running: Vec<_> = clients
         .into_iter()
         .map(|mut client| {
             local.spawn_local(async move {
-                let done = client.run(work, messages / connections).await;
+                let done = client.run(work, each).await;
                 done.map_err(|error| error.to_string())
             })
         })
@@ -583,4 +838,132 @@ fn millis(time: Duration) -> f64 {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+// A function: this program itself, which then speaks the Runtime API and answers each event with itself.
+
+const INVOCATIONS: usize = 2_000;
+const PROCESSES: usize = 11;
+
+fn function(api: &str) -> Result {
+    let mut runtime = TcpStream::connect(api)?;
+    runtime.set_nodelay(true)?;
+    let path = "/2018-06-01/runtime/invocation";
+    loop {
+        let (head, event) = ask(&mut runtime, "GET", &format!("{path}/next"), b"")?;
+        let id = head
+            .lines()
+            .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
+            .ok_or("no request id")?;
+        ask(
+            &mut runtime,
+            "POST",
+            &format!("{path}/{id}/response"),
+            &event,
+        )?;
+    }
+}
+
+fn ask(stream: &mut TcpStream, method: &str, path: &str, body: &[u8]) -> Result<(String, Vec<u8>)> {
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend(body);
+    stream.write_all(&request)?;
+    let (mut answer, mut buffer) = (Vec::new(), [0; 8192]);
+    loop {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            return Err("the server closed the connection".into());
+        }
+        answer.extend(&buffer[..read]);
+        if let Some((begin, length)) = split(&answer)? {
+            if answer.len() >= begin + length {
+                let head = String::from_utf8_lossy(&answer[..begin]).into_owned();
+                if !head.starts_with("HTTP/1.1 2") {
+                    let body = String::from_utf8_lossy(&answer[begin..]);
+                    return Err(format!("{method} {path}: {head}{body}").into());
+                }
+                return Ok((head, answer[begin..].to_vec()));
+            }
+        }
+    }
+}
+
+/// Invocations of a warm function, one after the other, and what it takes to start a process for one.
+fn functions() -> Result {
+    let server = Server::start("localcloud")?;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))?;
+    stream.set_nodelay(true)?;
+    create_function(&mut stream)?;
+    let event = br#"{"Records":[{"body":"a message of some hundred characters, as a batch of one from a queue brings it to its function"}]}"#;
+    let path = "/2015-03-31/functions/Echo";
+    let mut starts = Vec::new();
+    for memory in 128..128 + PROCESSES {
+        let change = format!("{{\"MemorySize\":{memory}}}");
+        ask(
+            &mut stream,
+            "PUT",
+            &format!("{path}/configuration"),
+            change.as_bytes(),
+        )?;
+        std::thread::sleep(Duration::from_millis(350));
+        let begun = Instant::now();
+        ask(&mut stream, "POST", &format!("{path}/invocations"), event)?;
+        starts.push(millis(begun.elapsed()));
+    }
+    let (begun, before) = (Instant::now(), server.cpu());
+    for _ in 0..INVOCATIONS {
+        ask(&mut stream, "POST", &format!("{path}/invocations"), event)?;
+    }
+    let took = begun.elapsed();
+    println!();
+    println!("| A function | |");
+    println!("|---|---|");
+    println!(
+        "| invocations a second of a warm process, one after the other | {:.0} |",
+        INVOCATIONS as f64 / took.as_secs_f64()
+    );
+    if let (Some(before), Some(after)) = (before, server.cpu()) {
+        let each = (after - before).as_secs_f64() * 1e6 / INVOCATIONS as f64;
+        println!("| CPU of the local cloud per invocation | {each:.0} µs |");
+    }
+    println!(
+        "| the first invocation of a new process, its start included | {:.1} ms |",
+        median(starts)
+    );
+    Ok(())
+}
+
+/// A function that may write its log, with this program as its code.
+fn create_function(stream: &mut TcpStream) -> Result {
+    use base64::prelude::{Engine, BASE64_STANDARD};
+    const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    const POLICY: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+    for parameters in [
+        [
+            ("Action", "CreateRole"),
+            ("AssumeRolePolicyDocument", TRUST),
+        ],
+        [("Action", "AttachRolePolicy"), ("PolicyArn", POLICY)],
+    ] {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("Version", "2010-05-08"), ("RoleName", "echo")])
+            .extend_pairs(parameters)
+            .finish();
+        ask(stream, "POST", "/", form.as_bytes())?;
+    }
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default())?;
+    zip.write_all(&std::fs::read(std::env::current_exe()?)?)?;
+    let zip = BASE64_STANDARD.encode(zip.finish()?.into_inner());
+    let function = format!(
+        "{{\"FunctionName\":\"Echo\",\"Runtime\":\"provided.al2023\",\"Handler\":\"bootstrap\",\
+         \"Role\":\"arn:aws:iam::000000000000:role/echo\",\"Code\":{{\"ZipFile\":\"{zip}\"}}}}"
+    );
+    ask(stream, "POST", "/2015-03-31/functions", function.as_bytes())?;
+    std::thread::sleep(Duration::from_millis(350));
+    Ok(())
 }

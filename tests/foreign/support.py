@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.request
 from pathlib import Path
 
@@ -18,7 +19,10 @@ PROJECT = Path(__file__).parents[2]
 TARGET = Path(os.environ["FOREIGN_TARGET"])
 PROGRAMS = TARGET / "debug"
 REGION = "us-east-1"
-TEMPLATE = PROJECT / "templates/standard-queue.yaml"
+TEMPLATES = PROJECT / "templates"
+ACCOUNT = "000000000000"
+# For what the local cloud does soon, and AWS in its time.
+SOON = {"Delay": 0.2, "MaxAttempts": 100}
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -118,6 +122,15 @@ class Desk(Server):
         request = urllib.request.Request(self.url + path, data, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+
+class OnTheLocalCloud(unittest.TestCase):
+    """Tests that share one desk."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.desk = Desk()
+        cls.addClassCleanup(cls.desk.stop)
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""boto3 drives every operation of the local cloud: SQS on standard queues, CloudFormation, STS.
+"""boto3 drives every operation of SQS, CloudFormation and STS on the local cloud.
 
 What is right is what AWS documents: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
 """
@@ -12,14 +12,12 @@ import unittest
 
 from botocore.exceptions import ClientError, WaiterError
 
-from support import REGION, TEMPLATE, Desk
+from support import ACCOUNT, REGION, SOON, TEMPLATES, OnTheLocalCloud
 
-ACCOUNT = "000000000000"
 MIB = 1024 * 1024
 
 # Errors of the SQS API that these tests can't bring about: encryption keys, signatures and IDs of message move
-# tasks are no part of the local cloud, and its other error for an operation that a queue doesn't support is of
-# FIFO queues.
+# tasks are no part of the local cloud, and no operation of a queue is left that its type doesn't support.
 NEVER_RAISED = {
     "InvalidIdFormat",
     "InvalidSecurity",
@@ -55,14 +53,7 @@ def md5_of_attributes(attributes: dict) -> str:
     return md5(data)
 
 
-class OnTheLocalCloud(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.desk = Desk()
-        cls.addClassCleanup(cls.desk.stop)
-
-
-class Sqs(OnTheLocalCloud):
+class Queues(OnTheLocalCloud):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -116,6 +107,10 @@ class Sqs(OnTheLocalCloud):
         self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 400)
         self.assertTrue(error["Message"])
         self.raised.add(name)
+
+
+class Sqs(Queues):
+    """Standard queues."""
 
     def test_a_queue_is_created_found_and_deleted(self):
         queue = self.queue(VisibilityTimeout="7")
@@ -614,6 +609,8 @@ class Sqs(OnTheLocalCloud):
         self.assertEqual((statement["Sid"], statement["Effect"]), ("partner", "Allow"))
         self.assertEqual(statement["Resource"], self.arn(queue))
         self.refused("", "InvalidParameterValue", self.sqs.add_permission, **permission)
+        for wrong in [{"Label": "a b"}, {"Label": "x" * 81}, {"Label": "b", "Actions": ["Nonsense"]}]:
+            self.refused("", "InvalidParameterValue", self.sqs.add_permission, **{**permission, **wrong})
         many = {**permission, "Label": "many", "Actions": ["SendMessage"] * 8}
         self.refused("OverLimit", "OverLimit", self.sqs.add_permission, **many)
         self.sqs.remove_permission(QueueUrl=queue, Label="partner")
@@ -662,6 +659,266 @@ class Sqs(OnTheLocalCloud):
         self.assertEqual(errors - self.raised, NEVER_RAISED)
 
 
+class Fifo(Queues):
+    """FIFO queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fifo-queues.html"""
+
+    def queue(self, suffix: str = "", **attributes: str) -> str:
+        return super().queue(f"{suffix}.fifo", FifoQueue="true", **attributes)
+
+    def put(self, queue: str, group: str, body: str, **options) -> dict:
+        """Sends, deduplicated by the body unless the options name an id."""
+        options.setdefault("MessageDeduplicationId", body)
+        return self.sqs.send_message(QueueUrl=queue, MessageGroupId=group, MessageBody=body, **options)
+
+    def bodies(self, queue: str, most: int = 10, **options) -> list[str]:
+        return [message["Body"] for message in self.receive(queue, MaxNumberOfMessages=most, **options)]
+
+    def test_a_name_ends_in_fifo(self):
+        queue = self.queue()
+        self.assertTrue(queue.endswith(".fifo"))
+        shown = self.attributes(queue)
+        fifo = ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"]
+        self.assertEqual([shown.get(name) for name in fifo], ["true", "false", "queue", "perQueue"])
+        self.assertEqual(self.sqs.get_queue_url(QueueName=queue.rsplit("/")[-1])["QueueUrl"], queue)
+        create = self.sqs.create_queue
+        self.refused("", "InvalidParameterValue", create, QueueName="a.fifo")
+        self.refused("", "InvalidParameterValue", create, QueueName="a", Attributes={"FifoQueue": "true"})
+        self.refused("", "InvalidParameterValue", create, QueueName="x" * 76 + ".fifo", Attributes={"FifoQueue": "true"})
+
+    def test_high_throughput_takes_two_attributes(self):
+        """Deduplication per group must come with, or before, a quota per group."""
+        queue = self.queue()
+
+        def set_all(**attributes: str):
+            self.sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
+
+        per_group = {"FifoThroughputLimit": "perMessageGroupId"}
+        for wrong in [
+            per_group,
+            {"DeduplicationScope": "group"},
+            {"FifoThroughputLimit": "none"},
+            {"ContentBasedDeduplication": "perhaps"},
+        ]:
+            self.refused("InvalidAttributeValue", "InvalidAttributeValue", set_all, **wrong)
+        set_all(DeduplicationScope="messageGroup")
+        set_all(**per_group)
+        shown = self.attributes(queue)
+        self.assertEqual((shown["DeduplicationScope"], shown["FifoThroughputLimit"]), ("messageGroup", "perMessageGroupId"))
+        self.refused("InvalidAttributeValue", "InvalidAttributeValue", set_all, DeduplicationScope="queue")
+        set_all(DeduplicationScope="queue", FifoThroughputLimit="perQueue")
+
+    def test_a_send_names_its_group_and_its_id(self):
+        queue = self.queue()
+        sent = [int(self.put(queue, "g", body)["SequenceNumber"]) for body in "abc"]
+        self.assertEqual(sent, sorted(set(sent)))
+        messages = self.receive(queue, MaxNumberOfMessages=10)
+        self.assertEqual([int(message["Attributes"]["SequenceNumber"]) for message in messages], sent)
+        system = messages[0]["Attributes"]
+        self.assertEqual((system["MessageGroupId"], system["MessageDeduplicationId"]), ("g", "a"))
+        send = self.sqs.send_message
+        self.refused("", "MissingParameter", send, QueueUrl=queue, MessageBody="x", MessageDeduplicationId="x")
+        self.refused("", "InvalidParameterValue", send, QueueUrl=queue, MessageBody="x", MessageGroupId="g")
+        self.refused("", "InvalidParameterValue", self.put, queue=queue, group="g", body="x", DelaySeconds=5)
+        for bad in ["a b", "ü", "x" * 129]:
+            self.refused("", "InvalidParameterValue", self.put, queue=queue, group=bad, body="x")
+            self.refused(
+                "", "InvalidParameterValue", self.put, queue=queue, group="g", body="x", MessageDeduplicationId=bad
+            )
+        standard = self.sqs.create_queue(QueueName="no-fifo")["QueueUrl"]
+        self.refused("", "InvalidParameterValue", self.put, queue=standard, group="g", body="x")
+
+    def test_a_group_in_flight_waits_and_others_go_on(self):
+        queue = self.queue(VisibilityTimeout="30")
+        for body in ["a1", "a2", "b1", "a3", "b2"]:
+            self.put(queue, body[0], body)
+        [first] = self.receive(queue, MaxNumberOfMessages=1)
+        self.assertEqual(first["Body"], "a1")
+        self.assertEqual(self.bodies(queue, 1), ["b1"])
+        self.assertEqual(self.receive(queue), [])
+        self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=first["ReceiptHandle"])
+        self.assertEqual(self.bodies(queue), ["a2", "a3"])
+        self.desk.advance(31)
+        self.assertEqual(self.bodies(queue), ["a2", "a3", "b1", "b2"])
+
+    def test_order_holds_over_many_batches(self):
+        queue = self.queue()
+        bodies = [f"{n % 3}-{n:03}" for n in range(120)]
+        for at in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(n), "MessageBody": body, "MessageGroupId": body[0], "MessageDeduplicationId": body}
+                for n, body in enumerate(bodies[at : at + 10])
+            ]
+            sent = self.sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+            self.assertTrue(all(entry["SequenceNumber"] for entry in sent["Successful"]))
+            self.assertEqual([entry["Id"] for entry in sent["Successful"]], [str(n) for n in range(10)])
+        received = {"0": [], "1": [], "2": []}
+        while messages := self.receive(queue, MaxNumberOfMessages=7):
+            for message in messages:
+                received[message["Attributes"]["MessageGroupId"]].append(message["Body"])
+            entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
+            self.assertNotIn("Failed", self.sqs.delete_message_batch(QueueUrl=queue, Entries=entries))
+        for group, seen in received.items():
+            self.assertEqual(seen, [body for body in bodies if body[0] == group])
+
+    def test_a_repeated_send_is_the_first(self):
+        queue = self.queue()
+        first = self.put(queue, "g", "one", MessageDeduplicationId="order-1")
+        [message] = self.receive(queue)
+        self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        # Neither another body nor the deletion nor 299 seconds make it another message.
+        self.desk.advance(299)
+        again = self.put(queue, "g", "two", MessageDeduplicationId="order-1")
+        for name in ["MessageId", "SequenceNumber"]:
+            self.assertEqual(again[name], first[name])
+        self.assertEqual(self.counts(queue), (0, 0, 0))
+        self.desk.advance(2)
+        self.assertNotEqual(self.put(queue, "g", "two", MessageDeduplicationId="order-1")["MessageId"], first["MessageId"])
+        self.assertEqual(self.bodies(queue), ["two"])
+
+    def test_content_is_the_body_only(self):
+        queue = self.queue(ContentBasedDeduplication="true")
+
+        def send(body: str, n: str, **options) -> str:
+            attributes = {"n": {"DataType": "Number", "StringValue": n}}
+            sent = self.sqs.send_message(
+                QueueUrl=queue, MessageBody=body, MessageGroupId="g", MessageAttributes=attributes, **options
+            )
+            return sent["MessageId"]
+
+        first = send("same", "1")
+        self.assertEqual(send("same", "2"), first)
+        self.assertNotEqual(send("same", "3", MessageDeduplicationId="its-own"), first)
+        [message, _] = self.receive_all(queue, 2)
+        digest = hashlib.sha256(b"same").hexdigest()
+        self.assertEqual(message["Attributes"]["MessageDeduplicationId"], digest)
+
+    def test_deduplication_is_of_the_queue_or_of_the_group(self):
+        whole = self.queue()
+        by_group = self.queue("-by-group", DeduplicationScope="messageGroup")
+        for queue, count in [(whole, 1), (by_group, 2)]:
+            for group in "aba":
+                self.put(queue, group, "same")
+            self.assertEqual(self.counts(queue)[0], count)
+
+    def test_a_batch_fails_by_entry(self):
+        queue = self.queue()
+
+        def entry(id: str, **more) -> dict:
+            fifo = {"MessageGroupId": "g", "MessageDeduplicationId": id}
+            whole = {"Id": id, "MessageBody": id, **fifo, **more}
+            return {name: value for name, value in whole.items() if value is not None}
+
+        sent = self.sqs.send_message_batch(
+            QueueUrl=queue,
+            Entries=[
+                entry("first"),
+                entry("no-group", MessageGroupId=None),
+                entry("no-id", MessageDeduplicationId=None),
+                entry("bad", MessageBody="\0"),
+                entry("late", DelaySeconds=5),
+                entry("again", MessageDeduplicationId="first"),
+                entry("last"),
+            ],
+        )
+        taken = {entry["Id"]: entry for entry in sent["Successful"]}
+        self.assertEqual(list(taken), ["first", "again", "last"])
+        self.assertEqual(taken["again"]["MessageId"], taken["first"]["MessageId"])
+        self.assertEqual(taken["again"]["SequenceNumber"], taken["first"]["SequenceNumber"])
+        self.assertEqual(
+            [(entry["Id"], entry["Code"], entry["SenderFault"]) for entry in sent["Failed"]],
+            [
+                ("no-group", "MissingParameter", True),
+                ("no-id", "InvalidParameterValue", True),
+                ("bad", "InvalidMessageContents", True),
+                ("late", "InvalidParameterValue", True),
+            ],
+        )
+        self.assertEqual(self.bodies(queue), ["first", "last"])
+
+    def test_a_receive_is_repeated_by_its_attempt_id(self):
+        queue = self.queue()
+        for body in "abc":
+            self.put(queue, "g", body)
+        attempt = {"MaxNumberOfMessages": 2, "ReceiveRequestAttemptId": "attempt-1"}
+        first = self.receive(queue, **attempt)
+        self.assertEqual([message["Body"] for message in first], ["a", "b"])
+        self.assertEqual(self.receive(queue, **attempt), first)
+        self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=first[0]["ReceiptHandle"])
+        self.assertEqual(self.receive(queue, **attempt), [])
+
+    def test_an_expired_handle_deletes_nothing_and_says_so(self):
+        queue = self.queue(VisibilityTimeout="5")
+        self.put(queue, "g", "a")
+        [late] = self.receive(queue)
+        self.desk.advance(6)
+        self.refused(
+            "", "InvalidParameterValue", self.sqs.delete_message, QueueUrl=queue, ReceiptHandle=late["ReceiptHandle"]
+        )
+        entries = [{"Id": "late", "ReceiptHandle": late["ReceiptHandle"]}]
+        failed = self.sqs.delete_message_batch(QueueUrl=queue, Entries=entries)["Failed"]
+        self.assertEqual([(entry["Id"], entry["Code"]) for entry in failed], [("late", "InvalidParameterValue")])
+        [again] = self.receive(queue)
+        self.assertEqual(again["Attributes"]["ApproximateReceiveCount"], "2")
+
+    def test_a_lost_answer_is_absorbed(self):
+        queue = self.queue()
+        self.desk.fault("lost-response", "SendMessage")
+        sent = self.put(queue, "g", "a")
+        self.assertEqual(sent["ResponseMetadata"]["RetryAttempts"], 1)
+        self.assertEqual(self.desk.faults(), [])
+        [message] = self.receive(queue, MaxNumberOfMessages=10)
+        self.assertEqual(message["MessageId"], sent["MessageId"])
+
+    def test_delays_are_the_queues(self):
+        queue = self.queue(DelaySeconds="10")
+        self.put(queue, "g", "a")
+        self.assertEqual(self.counts(queue), (0, 0, 1))
+        self.desk.advance(11)
+        self.assertEqual(self.bodies(queue), ["a"])
+
+    def test_dead_letters_keep_their_order_there_and_back(self):
+        dead = self.queue("-dead")
+        standard = self.sqs.create_queue(QueueName="a-standard-one")["QueueUrl"]
+
+        def policy(target: str) -> dict:
+            return {"RedrivePolicy": json.dumps({"deadLetterTargetArn": self.arn(target), "maxReceiveCount": 1})}
+
+        self.refused("", "InvalidParameterValue", self.queue, suffix="-wrong", **policy(standard))
+        queue = self.queue("-orders", **policy(dead), VisibilityTimeout="5")
+        for body in "abcd":
+            self.put(queue, "g", body)
+        self.assertEqual(self.bodies(queue, 2), ["a", "b"])
+        self.desk.advance(6)
+        # The first two go; the group goes on behind them.
+        self.assertEqual(self.bodies(queue, VisibilityTimeout=60), ["c", "d"])
+        letters = self.receive(dead, MaxNumberOfMessages=10, VisibilityTimeout=1)
+        self.assertEqual([letter["Body"] for letter in letters], ["a", "b"])
+        self.assertEqual({letter["Attributes"]["DeadLetterQueueSourceArn"] for letter in letters}, {self.arn(queue)})
+        self.desk.advance(2)
+        self.sqs.start_message_move_task(SourceArn=self.arn(dead))
+        for _ in range(100):
+            [task] = self.sqs.list_message_move_tasks(SourceArn=self.arn(dead))["Results"]
+            if task["Status"] != "RUNNING":
+                break
+            time.sleep(0.05)
+        self.assertEqual((task["Status"], task["ApproximateNumberOfMessagesMoved"]), ("COMPLETED", 2))
+        self.desk.advance(61)
+        # The other two were received once, so they are dead letters now.
+        self.assertEqual(self.bodies(queue), ["a", "b"])
+
+    def test_the_quota_holds_on_request(self):
+        queue = self.queue()
+        self.desk.fault("fifo-quota", queue.rsplit("/")[-1])
+        impatient = self.desk.client("sqs", attempts=1)
+        with self.assertRaises(impatient.exceptions.RequestThrottled) as caught:
+            # More calls than any second may have: 300.
+            for n in range(3000):
+                impatient.send_message(
+                    QueueUrl=queue, MessageBody="a", MessageGroupId="g", MessageDeduplicationId=str(n)
+                )
+        self.assertEqual(caught.exception.response["Error"]["Code"], "RequestThrottled")
+
+
 JSON_TEMPLATE = {
     "Parameters": {"Name": {"Type": "String"}},
     "Resources": {
@@ -683,7 +940,6 @@ JSON_TEMPLATE = {
         "Name": {"Value": {"Fn::GetAtt": ["Orders", "QueueName"]}},
     },
 }
-SOON = {"Delay": 1, "MaxAttempts": 30}
 
 
 class CloudFormation(OnTheLocalCloud):
@@ -719,7 +975,7 @@ class CloudFormation(OnTheLocalCloud):
         self.assertIn(text, error["Message"])
 
     def test_a_stack_from_its_creation_to_its_deletion(self):
-        template = TEMPLATE.read_text()
+        template = (TEMPLATES / "standard-queue.yaml").read_text()
         valid = self.stacks.validate_template(TemplateBody=template)
         self.assertEqual([(p["ParameterKey"], p["DefaultValue"]) for p in valid["Parameters"]], [("QueueName", "StandardQueue")])
 

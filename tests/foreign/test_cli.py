@@ -1,11 +1,12 @@
-"""The AWS CLI on the local cloud: the pages' commands, a stack, messages, errors."""
+"""The AWS CLI on the local cloud: the pages' commands, stacks, messages, records, errors."""
 
+import base64
 import json
 import re
 import subprocess
 import unittest
 
-from support import PROJECT, REGION, TARGET, TEMPLATE, Desk, environment
+from support import PROJECT, REGION, TARGET, TEMPLATES, Desk, environment
 
 CLIENTS = TARGET / "foreign/clients/bin"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -49,7 +50,7 @@ class Cli(unittest.TestCase):
 
     def test_a_stack_and_its_queue(self):
         stack = ["--stack-name", "Foreign"]
-        template = ["--template-body", f"file://{TEMPLATE}"]
+        template = ["--template-body", f"file://{TEMPLATES}/standard-queue.yaml"]
         parameter = ["--parameters", "ParameterKey=QueueName,ParameterValue=Foreign"]
         self.aws("cloudformation", "validate-template", *template)
         created = self.aws("cloudformation", "create-stack", *stack, *template, *parameter)
@@ -105,6 +106,81 @@ class Cli(unittest.TestCase):
         shown = self.aws("sqs", "get-queue-attributes", *queue, "--attribute-names", *names)["Attributes"]
         return shown[names[0]], shown[names[1]]
 
+    def test_a_fifo_queue(self):
+        template = ["--template-body", f"file://{TEMPLATES}/fifo-queue.yaml"]
+        self.aws("cloudformation", "create-stack", "--stack-name", "Fifo", *template)
+        self.aws("cloudformation", "wait", "stack-create-complete", "--stack-name", "Fifo")
+        queue = ["--queue-url", self.aws("sqs", "get-queue-url", "--queue-name", "FIFOQueue.fifo")["QueueUrl"]]
+        group = ["--message-group-id", "Group1"]
+        first = self.aws("sqs", "send-message", *queue, *group, "--message-body", "a")
+        again = self.aws("sqs", "send-message", *queue, *group, "--message-body", "a")
+        self.assertEqual(again["SequenceNumber"], first["SequenceNumber"])
+        self.refused("(MissingParameter)", "sqs", "send-message", *queue, "--message-body", "b")
+        entries = (
+            "Id=1,MessageBody=b,MessageGroupId=Group1 Id=2,MessageBody=c,MessageGroupId=Group2 "
+            "Id=3,MessageBody=d,MessageGroupId=Group1,DelaySeconds=5"
+        )
+        batch = self.aws("sqs", "send-message-batch", *queue, "--entries", *entries.split())
+        self.assertEqual([entry["Id"] for entry in batch["Successful"]], ["1", "2"])
+        self.assertEqual([entry["Code"] for entry in batch["Failed"]], ["InvalidParameterValue"])
+        receive = ["sqs", "receive-message", *queue, "--attribute-names", "All"]
+        seen = [self.aws(*receive)["Messages"][0] for _ in range(2)]
+        self.assertEqual([message["Body"] for message in seen], ["a", "c"])
+        self.assertEqual(seen[1]["Attributes"]["MessageGroupId"], "Group2")
+        # Both groups are in flight.
+        self.assertIsNone(self.aws(*receive))
+        self.aws("sqs", "delete-message", *queue, "--receipt-handle", seen[0]["ReceiptHandle"])
+        self.assertEqual(self.aws(*receive)["Messages"][0]["Body"], "b")
+        self.aws("cloudformation", "delete-stack", "--stack-name", "Fifo")
+        self.aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", "Fifo")
+
+    def test_a_stack_and_its_stream(self):
+        stack = ["--stack-name", "Stream"]
+        template = ["--template-body", f"file://{TEMPLATES}/kinesis-stream.yaml"]
+        parameter = ["--parameters", "ParameterKey=StreamName,ParameterValue=Foreign"]
+        self.aws("cloudformation", "validate-template", *template)
+        self.aws("cloudformation", "create-stack", *stack, *template, *parameter)
+        self.aws("cloudformation", "wait", "stack-create-complete", *stack)
+        [described] = self.aws("cloudformation", "describe-stacks", *stack)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        stream = ["--stream-name", outputs["StreamName"]]
+        self.aws("kinesis", "wait", "stream-exists", *stream)
+        summary = self.aws("kinesis", "describe-stream-summary", *stream)["StreamDescriptionSummary"]
+        self.assertEqual((summary["StreamARN"], summary["OpenShardCount"]), (outputs["StreamARN"], 1))
+        self.assertEqual(self.aws("kinesis", "list-streams")["StreamNames"], ["Foreign"])
+        self.put_and_get(stream)
+
+        self.aws("cloudformation", "delete-stack", *stack)
+        self.aws("cloudformation", "wait", "stack-delete-complete", *stack)
+        self.aws("kinesis", "wait", "stream-not-exists", *stream)
+        self.refused("(ResourceNotFoundException)", "kinesis", "describe-stream", *stream)
+
+    def put_and_get(self, stream: list[str]) -> None:
+        record = ["--partition-key", "alice", "--data", "Grüße"]
+        put = self.aws("kinesis", "put-record", *stream, *record)
+        self.assertEqual(put["ShardId"], "shardId-000000000000")
+        many = self.aws("kinesis", "put-records", *stream, "--records", "Data=a,PartitionKey=a", "Data=b,PartitionKey=b")
+        self.assertEqual((many["FailedRecordCount"], len(many["Records"])), (0, 2))
+        shard = [*stream, "--shard-id", put["ShardId"]]
+        self.assertEqual(self.got(shard, "TRIM_HORIZON"), ["Grüße", "a", "b"])
+        number = ["--starting-sequence-number", put["SequenceNumber"]]
+        self.assertEqual(self.got(shard, "AFTER_SEQUENCE_NUMBER", *number), ["a", "b"])
+        self.assertEqual(self.got(shard, "AT_TIMESTAMP", "--timestamp", "2020-01-01"), ["Grüße", "a", "b"])
+        self.assertEqual(self.got(shard, "LATEST"), [])
+        split = ["--shard-to-split", put["ShardId"], "--new-starting-hash-key", str(1 << 127)]
+        self.aws("kinesis", "split-shard", *stream, *split)
+        self.aws("kinesis", "wait", "stream-exists", *stream)
+        self.assertEqual(len(self.aws("kinesis", "list-shards", *stream)["Shards"]), 3)
+        self.refused("(ResourceNotFoundException)", "kinesis", "put-record", "--stream-name", "none", *record)
+        self.refused(
+            "(InvalidArgumentException)", "kinesis", "get-records", "--shard-iterator", "made-up"
+        )
+
+    def got(self, shard: list[str], kind: str, *options: str) -> list[str]:
+        iterator = self.aws("kinesis", "get-shard-iterator", *shard, "--shard-iterator-type", kind, *options)
+        records = self.aws("kinesis", "get-records", "--shard-iterator", iterator["ShardIterator"])["Records"]
+        return [base64.b64decode(record["Data"]).decode() for record in records]
+
     def test_lists_come_in_pages(self):
         for n in range(3):
             self.aws("sqs", "create-queue", "--queue-name", f"pages-{n}")
@@ -127,6 +203,8 @@ class Pages(unittest.TestCase):
             script += "".join(blocks)
         self.assertIn("aws cloudformation create-stack", script)
         script = script.replace("http://127.0.0.1:4566", desk.url)
+        # Where cargo puts things can be chosen.
+        script = script.replace("target/", f"{TARGET}/")
         variables = environment()
         variables["PATH"] = f"{CLIENTS}:{variables['PATH']}"
         done = subprocess.run(

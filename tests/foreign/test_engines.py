@@ -10,10 +10,13 @@ import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from support import PROGRAMS, PROJECT, TARGET, Desk, Server, environment, free_port
 
 API = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/"
+KINESIS_API = "https://docs.aws.amazon.com/kinesis/latest/APIReference/"
+KINESIS = "https://docs.aws.amazon.com/streams/latest/dev/"
 FIRST = [
     "whoami",
     "create",
@@ -22,31 +25,67 @@ FIRST = [
     "create fifo-queue",
     "fifo --count 20",
     "send-same",
+    "create kinesis-stream",
+    "put --count 20",
+    "get --count 20 --from start",
+    "checkpoints --count 20",
+]
+FUNCTIONS = [
+    command
+    for function, sends in [("sqs-function", "send"), ("kinesis-function", "put")]
+    for command in [
+        f"create {function}",
+        f"deploy {function}",
+        f"invoke {function}",
+        f"allow {function}",
+        f"trigger {function}",
+        f"{sends} --count 10",
+        f"logs {function} --count 1",
+    ]
 ]
 LAST = ["cleanup"]
+# It runs the others, and cleans up under their feet.
+TOUR = {"tour"}
+# They wait for minutes or days, and only the local cloud has a clock to move.
+TOO_LONG = {"half-a-batch", "old-iterator", "retention"}
+# They need functions, a role that is denied something, and a clock to move: Moto runs functions in Docker only, and
+# Ministack denies nothing and has no clock.
+FUNCTION_EXPERIMENTS = {"blocked-shard", "least-privilege", "pause", "poison", "scaling", "who-deletes"}
+NO_LIMITS = f"a shard has limits, here it takes and gives everything: {KINESIS}service-sizes-and-limits.html"
+PARENTS_KEEP = f"records from before a split or a merge stay in its parents: {KINESIS}kinesis-using-sdk-java-after-resharding.html"
+# On both engines.
+UNLIMITED = {
+    "hot-keys": (r"refused: 0\n[\s\S]*one shard can't take them all", NO_LIMITS),
+    "more-readers": (r"Readers: 5\. Calls: 10\. Throttled: 0", NO_LIMITS),
+    "put-many": (r"Call 1: Ok, and 0 of 500 failed", NO_LIMITS),
+    "reordered": (r"Failed at first: \[\]", NO_LIMITS),
+}
 
 
 def programs() -> list[str]:
     """The experiments: all programs but those that come first and last."""
-    found = {file.stem for file in (PROJECT / "snippets/src/bin").glob("*.rs")}
-    return sorted(found - {command.split()[0] for command in FIRST + LAST})
+    folders = ["snippets/src/bin", "snippets/deployment/src/bin"]
+    found = {file.stem for folder in folders for file in (PROJECT / folder).glob("*.rs")}
+    return sorted(found - TOUR - {command.split()[0] for command in FIRST + FUNCTIONS + LAST})
 
 
 def run(command: str, url: str) -> str:
-    """What the program prints. Its last line says how it ended."""
+    """What the program prints, in a folder of its own. Its last line says how it ended."""
     program, *arguments = command.split()
-    try:
-        done = subprocess.run(
-            [PROGRAMS / program, *arguments],
-            env=environment(AWS_ENDPOINT_URL=url),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-    except subprocess.TimeoutExpired as slow:
-        return f"{(slow.stdout or b'').decode()}still running after 120 s"
+    with TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                [PROGRAMS / program, *arguments],
+                env=environment(AWS_ENDPOINT_URL=url),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=120,
+            )
+        except subprocess.TimeoutExpired as slow:
+            return f"{(slow.stdout or b'').decode()}still running after 120 s"
     return f"{done.stdout}exit code {done.returncode}"
 
 
@@ -57,10 +96,17 @@ class Engine:
     differs: dict[str, tuple[str, str]] = {}
     # Experiments at a time. The local cloud has one clock, which each of them moves.
     at_once = 6
+    has_clock = False
+    runs_functions = True
 
     def test_the_programs_of_the_book(self):
         self.check(FIRST, 1)
-        self.check(programs(), self.at_once)
+        if self.runs_functions:
+            self.check(FUNCTIONS, 1)
+        experiments = programs()
+        only_here = TOO_LONG | FUNCTION_EXPERIMENTS
+        self.assertLessEqual(only_here, set(experiments))
+        self.check([name for name in experiments if self.has_clock or name not in only_here], self.at_once)
         self.check(LAST, 1)
 
     def check(self, names: list[str], at_once: int) -> None:
@@ -84,6 +130,7 @@ class Engine:
 
 class LocalCloud(Engine, unittest.TestCase):
     at_once = 1
+    has_clock = True
 
     @classmethod
     def setUpClass(cls):
@@ -93,6 +140,7 @@ class LocalCloud(Engine, unittest.TestCase):
 
 class Ministack(Engine, unittest.TestCase):
     differs = {
+        **UNLIMITED,
         "batch": (
             r"Ok: 10 sent, 0 failed",
             f"an entry's DelaySeconds is 0 to 900, 901 is taken all the same: {API}API_SendMessageBatchRequestEntry.html",
@@ -101,10 +149,12 @@ class Ministack(Engine, unittest.TestCase):
             r"Error: InvalidAction: The action StartMessageMoveTask is not valid",
             f"no message move tasks: {API}API_StartMessageMoveTask.html",
         ),
+        "fan-out": (r"Error: everybody can poll as often as they like", NO_LIMITS),
         "old-handle": (
             r"Error: ReceiptHandleIsInvalid",
             f"deleting with an older handle of the message succeeds on AWS: {API}API_DeleteMessage.html",
         ),
+        "reshard": (r"nothing is lost, nothing comes twice\n +left: \d+\n +right: 500", PARENTS_KEEP),
     }
 
     @classmethod
@@ -117,13 +167,16 @@ class Ministack(Engine, unittest.TestCase):
             GATEWAY_PORT=str(port),
             BIND_HOST="127.0.0.1",
             MINISTACK_HOST="127.0.0.1",
-            SERVICES="sqs,cloudformation,sts",
+            SERVICES="sqs,kinesis,cloudformation,sts,lambda,iam,logs",
         )
         cls.addClassCleanup(cls.server.stop)
 
 
 class Moto(Engine, unittest.TestCase):
+    # In Docker only.
+    runs_functions = False
     differs = {
+        **UNLIMITED,
         "dead-letters": (
             r"Error: service error: unhandled error",
             f"no message move tasks: {API}API_StartMessageMoveTask.html",
@@ -132,6 +185,10 @@ class Moto(Engine, unittest.TestCase):
             r"assertion `left == right` failed",
             f"a repeated send is the first one, which its answer names: {API}API_SendMessage.html",
         ),
+        "fan-out": (
+            r"Error: response error: invalid input: malformed JSON error body",
+            f"no subscriptions: {KINESIS_API}API_SubscribeToShard.html",
+        ),
         "late-price": (
             r"Error: no number",
             f"a message of a FIFO queue has a SequenceNumber when All is asked for: {API}API_ReceiveMessage.html",
@@ -139,7 +196,12 @@ class Moto(Engine, unittest.TestCase):
         "not-once": (
             r"Error: deleted too late, without an error",
             "deleting with an expired handle fails on a FIFO queue: "
-            "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-fifo-queues.html",
+            "https://repost.aws/knowledge-center/sqs-receipt-handle-error",
+        ),
+        "reshard": (r"children overtake their parents", PARENTS_KEEP),
+        "same-consumer": (
+            r"Error: response error: invalid input: malformed JSON error body",
+            f"no subscriptions: {KINESIS_API}API_SubscribeToShard.html",
         ),
     }
 
