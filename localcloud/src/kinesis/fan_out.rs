@@ -122,9 +122,14 @@ impl Kinesis {
             return;
         }
         let mut last_event: Option<tokio::time::Instant> = None;
-        while clock.now() < subscription.ends {
+        loop {
             changed.borrow_and_update();
-            let event = match self.next_event(&mut subscription).await {
+            let event = self.next_event(&mut subscription).await;
+            // Asked after the read: what is put after the end is the next subscription's.
+            if clock.now() >= subscription.ends {
+                return;
+            }
+            let event = match event {
                 Ok(event) => event,
                 Err(error) => {
                     let _ = events.send_data(exception(&error)).await;
