@@ -216,6 +216,7 @@ export class Figure extends HTMLElement {
     this.#player = null;
     this.#shows = shows;
     this.#voice.clear();
+    this.stage.style.minHeight = "";
     this.#update();
   }
 
@@ -268,7 +269,7 @@ export class Figure extends HTMLElement {
     } else if (shows === "again") {
       this.about.textContent = `Your own ${this.word} ${mine?.[this.word] ?? ""}, played again slowly.`;
     } else if (shows === "run") {
-      this.about.replaceChildren("A recorded run of ", ...this.#commands.flatMap((command, i) => [i ? ", " : "", h("code", null, command)]), ".");
+      this.about.replaceChildren("A recorded run of ", ...this.#commands.flatMap((command, i) => [i ? ", then " : "", h("code", null, command)]), ".");
     }
     const { play, step, restart, again, run, live } = this.buttons;
     const recorded = this.hasAttribute("run");

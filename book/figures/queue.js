@@ -79,7 +79,9 @@ function ended(queue, dead, now) {
   const gone = queue.gone.filter((message) => !(dead && message.state === "dead")).reverse();
   const words = { deleted: "deleted", expired: "expired", dead: "dead letter" };
   const cards = gone.map((message) => box(message, h("small", null, words[message.state])));
-  return [
+  return h(
+    "div",
+    null,
     column("Gone", cards, "nothing"),
     dead &&
       column(
@@ -88,7 +90,7 @@ function ended(queue, dead, now) {
         "none",
         "lab-cards lab-dead",
       ),
-  ];
+  );
 }
 
 /** A FIFO queue: a lane for each group, which a message in flight blocks. */
@@ -98,19 +100,20 @@ function lanes(queue, now) {
   const rows = some([...groups], LANES, ([group, messages]) => {
     const flying = messages.filter((message) => message.state === "in-flight");
     const behind = messages.filter((message) => message.state !== "in-flight");
-    const blocked = flying.length > 0;
+    const head = flying.map((message) => label(message.body)).join(", ");
+    const state = !flying.length ? "free" : behind.length ? `blocked by ${head}` : `nothing behind ${head}`;
     return h(
       "li",
-      { class: `lab-lane${blocked ? " lab-blocked" : ""}` },
+      { class: `lab-lane${flying.length && behind.length ? " lab-blocked" : ""}` },
       h("span", { class: "lab-name" }, `group ${group}`),
+      state,
       h(
         "ul",
         { class: "lab-cards", "aria-label": `group ${group}` },
         flying.map((message) => card(message, now, queue, message.reader)),
-        blocked && h("li", { class: "lab-gate" }, behind.length ? "blocks" : "alone"),
+        flying.length > 0 && behind.length > 0 && h("li", { class: "lab-gate" }, "must wait:"),
         some(behind, IN_A_LANE, (message) => card(message, now)),
       ),
-      h("span", { class: "lab-state" }, !blocked ? "free" : behind.length ? `blocked: ${behind.length} must wait` : "in flight"),
     );
   });
   return column("Groups", rows, "no messages", "lab-lanes");

@@ -5,9 +5,10 @@ import { behind, isAfter } from "./store.js";
 import { count, duration, label, number } from "./words.js";
 
 const SHARDS = 12;
-/** So many records of a shard are drawn, the last ones; if they are short. */
-const RECORDS = 24;
-const LETTERS = 90;
+/** Of each shard the last records are drawn, as many as fit into so many letters. */
+const LETTERS = 100;
+const LETTERS_OF_MANY = 40;
+const MANY = 5;
 /** Hash keys are numbers of 128 bits. */
 const ALL_KEYS = 2n ** 128n;
 
@@ -40,7 +41,7 @@ export function streamPicture(stream) {
     { class: `lab-stream${stream.deleted ? " lab-over" : ""}` },
     h("p", { class: "lab-title" }, h("b", null, stream.stream), " ", h("span", null, words.filter(Boolean).join(", "))),
     shards.length > 1 && map(stream),
-    h("ul", { class: "lab-shards", "aria-label": "shards" }, some(shards, SHARDS, row)),
+    h("ul", { class: "lab-shards", "aria-label": "shards" }, some(shards, SHARDS, (shard) => row(shard, shards.length < MANY ? LETTERS : LETTERS_OF_MANY))),
   );
 }
 
@@ -53,15 +54,16 @@ function map(stream) {
     depths.set(shard.shard, depth);
     (generations[depth] ??= []).push(shard);
   }
+  const most = Math.max(1, ...[...stream.shards.values()].map(({ puts }) => puts));
   const percent = (key) => Number((BigInt(key) * 10_000n) / ALL_KEYS) / 100;
   const cell = (shard) => {
     const left = percent(shard.from);
     const width = percent(shard.to) - left;
     return h(
       "li",
-      { class: `lab-range${shard.open ? "" : " lab-closed"}`, style: `left: ${left}%; width: ${width}%` },
+      { class: `lab-range${shard.open ? "" : " lab-closed"}`, style: `left: ${left}%; width: ${width}%; --full: ${shard.puts / most}` },
       h("b", null, number(shard.shard)),
-      shard.open ? "" : " closed",
+      h("small", null, shard.open ? shard.puts : `${shard.puts} closed`),
     );
   };
   return h(
@@ -72,7 +74,7 @@ function map(stream) {
   );
 }
 
-function row(shard) {
+function row(shard, room) {
   const words = [
     shard.open ? "" : "closed",
     `hash keys ${digits(shard.from)}… to ${digits(shard.to)}…`,
@@ -92,15 +94,14 @@ function row(shard) {
       ` ${words.filter(Boolean).join(", ")} `,
       refusals.length > 0 && h("span", { class: "lab-refused" }, refusals.join(", ")),
     ),
-    h("ol", { class: "lab-log", "aria-label": `records of shard ${number(shard.shard)}` }, log(shard)),
+    h("ol", { class: "lab-log", "aria-label": `records of shard ${number(shard.shard)}` }, log(shard, room)),
   );
 }
 
 /** The last records of a shard, and each reader behind the last one that it has read. */
-function log(shard) {
+function log(shard, room) {
   let letters = 0;
-  const fits = shard.records.slice(-RECORDS).reverse().filter((record) => (letters += label(record.data).length + 2) < LETTERS);
-  const shown = fits.reverse();
+  const shown = shard.records.toReversed().filter((record) => (letters += label(record.data).length + 2) < room).reverse();
   const readers = [...shard.readers].map(([name, reader]) => ({ name, ...reader }));
   const at = (sequence) => readers.filter(({ position }) => position === sequence).map((reader) => mark(shard, reader));
   const first = shown[0]?.sequence;
