@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use localcloud::clock::Clock;
 use localcloud::cloudformation::CloudFormation;
+use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::iam::Iam;
 use localcloud::kinesis::Kinesis;
@@ -51,7 +52,8 @@ impl Functions for OneFunction {
 impl Cloud {
     fn new() -> Self {
         let clock = Clock::new();
-        let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
+        let events = Events::new(clock.clone());
+        let sqs = Sqs::new(clock.clone(), events, Faults::default(), 1);
         let kinesis = Kinesis::new(clock.clone());
         let iam = Iam::new(clock.clone(), Faults::default(), 1);
         let logs = Logs::new(clock.clone());

@@ -6,6 +6,7 @@ mod support;
 use bytes::Bytes;
 use hyper::{Method, Uri};
 use localcloud::clock::Clock;
+use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::kinesis::Kinesis;
 use localcloud::lambda::mapping::{Access, Function, Functions, Invocation, Mappings};
@@ -116,7 +117,8 @@ impl Lab {
         handler: impl Fn(&Value) -> Result<Value, ()> + Send + Sync + 'static,
     ) -> Self {
         let clock = Clock::with_patience(patience);
-        let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
+        let events = Events::new(clock.clone());
+        let sqs = Sqs::new(clock.clone(), events, Faults::default(), 1);
         let kinesis = Kinesis::new(clock.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
