@@ -12,7 +12,6 @@ const DELETED_THINGS = 20;
 /** Before the first event. */
 export const nothing = {
   at: 0,
-  moved: 0,
   queues: new Map(),
   streams: new Map(),
   functions: new Map(),
@@ -38,16 +37,13 @@ export function find(things, name) {
 }
 
 const CHANGES = {
-  state: (cloud, event) => ({
+  state: (cloud, { queues = [], streams = [], functions = [], mappings = [] }) => ({
     ...nothing,
-    moved: cloud.moved,
-    queues: new Map(event.queues.map((queue) => [queue.queue, newQueue(queue)])),
-    streams: new Map(event.streams.map((stream) => [stream.stream, newStream(stream)])),
-    functions: new Map(event.functions.map((it) => [it.function, newFunction(it)])),
-    mappings: new Map(event.mappings.map((mapping) => [mapping.mapping, mapping])),
+    queues: new Map(queues.map((queue) => [queue.queue, newQueue(queue)])),
+    streams: new Map(streams.map((stream) => [stream.stream, newStream(stream)])),
+    functions: new Map(functions.map((it) => [it.function, newFunction(it)])),
+    mappings: new Map(mappings.map((mapping) => [mapping.mapping, mapping])),
   }),
-  clock: (cloud, event) => ({ ...cloud, moved: cloud.moved + event.moved_ms }),
-
   "queue-created": (cloud, event) => ({ ...cloud, queues: newest(cloud.queues, event.queue, newQueue(event)) }),
   "queue-changed": ofQueue((queue, { at, kind, messages, ...attributes }) => ({ ...queue, ...attributes })),
   "queue-deleted": ofQueue((queue) => ({ ...queue, deleted: true })),
