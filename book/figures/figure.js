@@ -97,8 +97,6 @@ export function replace(stage, picture) {
   const before = new Map();
   for (const element of keyed()) before.set(element.dataset.key, element.getBoundingClientRect());
   const wasEmpty = !stage.hasChildNodes();
-  // A picture that shrinks would pull the page's text up and down.
-  stage.style.minHeight = `${stage.offsetHeight}px`;
   stage.replaceChildren(picture);
   for (const element of keyed()) {
     const from = before.get(element.dataset.key);
@@ -253,6 +251,8 @@ export class Figure extends HTMLElement {
       const picture = thing
         ? this.picture(thing, this.#cloud, this.#now)
         : h("p", { class: "lab-empty" }, `There is no ${this.word} ${name} yet.`);
+      // A picture that shrinks would pull the page's text up and down.
+      this.stage.style.minHeight = `${this.stage.offsetHeight}px`;
       replace(this.stage, picture);
     }
     this.#drawAround();
