@@ -8,6 +8,7 @@ use crate::clock::{Clock, Millis};
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -23,7 +24,7 @@ pub const MOST_LISTENERS: usize = 32;
 /// How many of a queue's messages, or a stream's records, the state shows.
 pub const MOST_SHOWN: usize = 100;
 /// Texts are cut after so many characters.
-const LONGEST_TEXT: usize = 80;
+pub(crate) const LONGEST_TEXT: usize = 80;
 
 /// One thing that happened. Names are without their ARN; times are by the local cloud's clock.
 #[derive(Serialize)]
@@ -114,6 +115,99 @@ pub enum Event<'a> {
         operation: &'a str,
         code: &'a str,
     },
+    StreamCreated(Stream),
+    StreamDeleted {
+        stream: &'a str,
+    },
+    /// Its shards were split or merged.
+    Resharded(Stream),
+    Put {
+        stream: &'a str,
+        shard: &'a str,
+        sequence: &'a str,
+        key: Text<'a>,
+        data: Text<'a>,
+    },
+    /// A shard had no room for a record, or for a read.
+    Throttled {
+        stream: &'a str,
+        shard: &'a str,
+        operation: &'a str,
+    },
+    Got {
+        stream: &'a str,
+        shard: &'a str,
+        reader: Arc<str>,
+        records: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last: Option<&'a str>,
+        /// How old the newest of these records is, when there are more.
+        behind_ms: Millis,
+    },
+    Consumer {
+        stream: &'a str,
+        consumer: &'a str,
+        /// `CREATING`, `ACTIVE` or `DELETING`.
+        state: String,
+    },
+    /// Records were sent to a consumer of enhanced fan-out.
+    Pushed {
+        stream: &'a str,
+        shard: &'a str,
+        consumer: &'a str,
+        records: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last: Option<&'a str>,
+    },
+    FunctionCreated {
+        function: &'a str,
+    },
+    FunctionDeleted {
+        function: &'a str,
+    },
+    /// A mapping was made, or its state has changed. `Deleted` is its last one.
+    Mapping(Mapping),
+    /// A mapping got records for its function.
+    Polled {
+        mapping: &'a str,
+        records: usize,
+    },
+    Invoked {
+        function: &'a str,
+        request: &'a str,
+        /// How many there are in its event, if it is one of a queue or a stream.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        records: Option<usize>,
+        #[serde(flatten)]
+        processes: Processes,
+    },
+    Ended {
+        function: &'a str,
+        request: &'a str,
+        ok: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Text<'a>>,
+        /// How long it took, the start of the process included.
+        ms: Millis,
+        #[serde(flatten)]
+        processes: Processes,
+    },
+    /// Processes of a function that waited for work have ended.
+    Cooled {
+        function: &'a str,
+        #[serde(flatten)]
+        processes: Processes,
+    },
+    Log {
+        group: &'a str,
+        line: Text<'a>,
+    },
+    /// A fault that was asked for has struck.
+    Fault {
+        /// Its kind, in JSON.
+        fault: Value,
+        target: &'a str,
+    },
     /// The clock was moved, by so much.
     Clock {
         moved_ms: Millis,
@@ -125,6 +219,9 @@ pub enum Event<'a> {
 #[serde(tag = "kind", rename = "state")]
 pub struct State {
     pub queues: Vec<Queue>,
+    pub streams: Vec<Stream>,
+    pub functions: Vec<Function>,
+    pub mappings: Vec<Mapping>,
 }
 
 #[derive(Serialize)]
@@ -146,8 +243,7 @@ pub struct Queue {
 #[derive(Serialize)]
 pub struct Message {
     pub message: String,
-    #[serde(serialize_with = "cut")]
-    pub body: String,
+    pub body: Text<'static>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     pub receives: u32,
@@ -170,18 +266,73 @@ pub enum MessageState {
     },
 }
 
+#[derive(Serialize)]
+pub struct Stream {
+    pub stream: String,
+    pub shards: Vec<Shard>,
+    pub consumers: Vec<String>,
+    /// The last [`MOST_SHOWN`]; only a listener's first state has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Record>,
+}
+
+#[derive(Serialize)]
+pub struct Shard {
+    pub shard: String,
+    /// The first and the last hash key, in decimals.
+    pub from: String,
+    pub to: String,
+    pub open: bool,
+    pub parents: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub struct Record {
+    pub shard: String,
+    pub sequence: String,
+    pub key: Text<'static>,
+    pub data: Text<'static>,
+    pub at: Millis,
+}
+
+#[derive(Serialize)]
+pub struct Function {
+    pub function: String,
+    #[serde(flatten)]
+    pub processes: Processes,
+}
+
+/// How many processes of a function work, and how many wait for work.
+#[derive(Serialize)]
+pub struct Processes {
+    pub running: usize,
+    pub warm: usize,
+}
+
+#[derive(Serialize)]
+pub struct Mapping {
+    /// Its UUID.
+    pub mapping: String,
+    pub function: String,
+    /// The name of a queue or a stream.
+    pub source: String,
+    pub state: &'static str,
+}
+
 /// A text that is shown as far as there is room.
-pub struct Text<'a>(pub &'a str);
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'a, T: Into<Cow<'a, str>>> From<T> for Text<'a> {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let end = self.0.char_indices().nth(LONGEST_TEXT);
-        serializer.serialize_str(end.map_or(self.0, |(end, _)| &self.0[..end]))
+        serializer.serialize_str(end.map_or(&self.0, |(end, _)| &self.0[..end]))
     }
-}
-
-fn cut<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    Text(text).serialize(serializer)
 }
 
 fn is_zero(number: &u32) -> bool {

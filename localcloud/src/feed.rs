@@ -66,7 +66,7 @@ async fn send(
     loop {
         let frames = match last {
             None => {
-                let (number, frame) = begin(cloud, &listener);
+                let (number, frame) = begin(cloud, &listener).await;
                 last = Some(number);
                 vec![frame]
             }
@@ -86,9 +86,24 @@ async fn send(
     }
 }
 
-/// The state of the cloud between two events, as it is sent, and the number of the first of the two.
-fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
-    cloud.sqs.hold(|queues| listener.begin(&State { queues }))
+/// The state of the cloud between two events, as it is sent, and the number of the first of the two. A service may be
+/// called while another one's lock is held in this order only.
+async fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
+    let begin = |streams| {
+        cloud.mappings.hold(|mappings| {
+            cloud.lambda.hold(|functions| {
+                cloud.sqs.hold(|queues| {
+                    listener.begin(&State {
+                        queues,
+                        streams,
+                        functions,
+                        mappings,
+                    })
+                })
+            })
+        })
+    };
+    cloud.kinesis.hold(begin).await
 }
 
 /// While somebody listens, notices what the passing of time does.

@@ -187,7 +187,7 @@ impl Door {
             let (service, operation) = target.split_once('.').unwrap_or((target, ""));
             let outcome = match service {
                 "AmazonSQS" => match self.throttled(operation, "RequestThrottled") {
-                    Some(error) => Err(error),
+                    Some(error) => Err(self.cloud.sqs.refused(operation, body, error)),
                     None => self.cloud.sqs.call(operation, body, base).await,
                 },
                 "Kinesis_20131202" => return self.call_kinesis(operation, body, &request_id).await,

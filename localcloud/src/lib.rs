@@ -118,14 +118,15 @@ impl LocalCloud {
         let address = listener.local_addr()?;
         let clock = Clock::with_patience(options.patience);
         let events = Events::new(clock.clone());
-        let faults = Faults::default();
+        let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::with_changes(clock.clone(), options.stream_changes);
+        let kinesis = Kinesis::with_changes(clock.clone(), events.clone(), options.stream_changes);
         let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
-        let logs = Logs::new(clock.clone());
+        let logs = Logs::new(clock.clone(), events.clone());
         let endpoint = format!("http://{address}");
         let lambda = Lambda::new(
             clock.clone(),
+            events.clone(),
             iam.clone(),
             logs.clone(),
             endpoint,
@@ -133,6 +134,7 @@ impl LocalCloud {
         );
         let mappings = Mappings::new(
             clock.clone(),
+            events.clone(),
             sqs.clone(),
             kinesis.clone(),
             Arc::new(lambda.clone()),

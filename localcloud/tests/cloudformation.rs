@@ -53,12 +53,14 @@ impl Cloud {
     fn new() -> Self {
         let clock = Clock::new();
         let events = Events::new(clock.clone());
-        let sqs = Sqs::new(clock.clone(), events, Faults::default(), 1);
-        let kinesis = Kinesis::new(clock.clone());
-        let iam = Iam::new(clock.clone(), Faults::default(), 1);
-        let logs = Logs::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let iam = Iam::new(clock.clone(), faults, 1);
+        let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(
             clock.clone(),
+            events,
             sqs.clone(),
             kinesis.clone(),
             Arc::new(OneFunction),

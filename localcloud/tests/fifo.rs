@@ -244,7 +244,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                     .entries
                     .iter()
                     .position(|entry| entry.handle.as_ref() == Some(&handle));
-                let outcome = queue.delete(&handle);
+                let outcome = queue.delete(&handle).map(drop);
                 match at {
                     Some(at)
                         if model.entries[at].in_flight && model.entries[at].hidden_until > now =>
@@ -262,7 +262,7 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                     .entries
                     .iter()
                     .position(|entry| entry.handle.as_ref() == Some(&handle));
-                let outcome = queue.change_visibility(now, &handle, timeout);
+                let outcome = queue.change_visibility(now, &handle, timeout).map(drop);
                 match at {
                     Some(at)
                         if model.entries[at].in_flight && model.entries[at].hidden_until > now =>

@@ -118,8 +118,9 @@ impl Lab {
     ) -> Self {
         let clock = Clock::with_patience(patience);
         let events = Events::new(clock.clone());
-        let sqs = Sqs::new(clock.clone(), events, Faults::default(), 1);
-        let kinesis = Kinesis::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
             timeout: Mutex::new(3),
@@ -133,6 +134,7 @@ impl Lab {
         });
         let mappings = Mappings::new(
             clock.clone(),
+            events,
             sqs.clone(),
             kinesis.clone(),
             world.clone(),

@@ -17,7 +17,7 @@ mod receipt;
 mod redrive;
 
 use crate::clock::{Clock, Millis};
-use crate::events::{self, Event, Events, MessageState, Text, MOST_SHOWN};
+use crate::events::{self, Event, Events, MessageState, MOST_SHOWN};
 use crate::faults::{Faults, Kind};
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
@@ -176,6 +176,19 @@ impl Sqs {
             "ListMessageMoveTasks" => output(&self.list_message_move_tasks(parse(input)?)?),
             _ => Err(ApiError::not_in_this_lab("sqs", operation)),
         }
+    }
+
+    /// Tells that a call was refused before it came here.
+    pub fn refused(&self, operation: &str, input: &[u8], error: ApiError) -> ApiError {
+        let input: Value = serde_json::from_slice(input).unwrap_or_default();
+        if let Ok(queue) = name_in(input["QueueUrl"].as_str().unwrap_or_default()) {
+            self.0.events.emit(|| Event::Refused {
+                queue,
+                operation,
+                code: &error.code,
+            });
+        }
+        error
     }
 
     /// The queues with their counts, for the desk.
@@ -348,7 +361,7 @@ impl Entry {
         self.tell(|queue| Event::Sent {
             queue,
             message: message.name(),
-            body: Text(&message.body),
+            body: message.body.as_str().into(),
             group: message.group_id.as_deref(),
             until,
             receives: message.receives,
@@ -387,7 +400,7 @@ impl Entry {
                     },
                 },
                 message: name.into_owned(),
-                body: message.body.clone(),
+                body: message.body.clone().into(),
                 group: message.group_id.clone(),
                 receives: message.receives,
             }
