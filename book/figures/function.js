@@ -27,6 +27,7 @@ customElements.define(
 export function functionPicture(it, cloud, now) {
   const words = [
     `${it.running} running`,
+    it.warm && `${it.warm} warm`,
     `${it.ok} ended well`,
     `${it.failed} failed`,
     it.deleted && "the function is deleted",

@@ -99,28 +99,32 @@ const CHANGES = {
 
   "function-created": (cloud, event) => ({ ...cloud, functions: newest(cloud.functions, event.function, newFunction(event)) }),
   "function-deleted": ofFunction((it) => ({ ...it, deleted: true })),
-  mapping: (cloud, { mapping, function: name, source, state }) => ({
-    ...cloud,
-    mappings: with_(cloud.mappings, mapping, { ...cloud.mappings.get(mapping), mapping, function: name, source, state }),
-  }),
+  mapping: (cloud, { mapping, function: name, source, state }) => {
+    const mappings = with_(cloud.mappings, mapping, { ...cloud.mappings.get(mapping), mapping, function: name, source, state });
+    if (state === "Deleted") mappings.delete(mapping);
+    return { ...cloud, mappings };
+  },
   polled: (cloud, { mapping, records, at }) => {
     const known = cloud.mappings.get(mapping);
     return known ? { ...cloud, mappings: with_(cloud.mappings, mapping, { ...known, polled: { records, at } }) } : cloud;
   },
-  invoked: ofFunction((it, { request, records, at }) => ({
+  invoked: ofFunction((it, { request, records, at, running, warm }) => ({
     ...it,
+    running,
+    warm,
     invocations: [...it.invocations, { request, records, at, state: "running" }].slice(-INVOCATIONS),
-    running: it.running + 1,
   })),
-  ended: ofFunction((it, { request, ok, error, ms }) => ({
+  ended: ofFunction((it, { request, ok, error, ms, running, warm }) => ({
     ...it,
+    running,
+    warm,
     invocations: it.invocations.map((one) =>
       one.request === request ? { ...one, ms, error, state: ok ? "ok" : "failed" } : one,
     ),
-    running: Math.max(0, it.running - 1),
     ok: it.ok + (ok ? 1 : 0),
     failed: it.failed + (ok ? 0 : 1),
   })),
+  cooled: ofFunction((it, { running, warm }) => ({ ...it, running, warm })),
   log: (cloud, { group, line }) => ({ ...cloud, log: [...cloud.log, { group, line }].slice(-LINES) }),
 };
 
@@ -232,10 +236,11 @@ function changed(queue, id, assumed, change) {
 
 function gone(queue, id, how, to) {
   const known = queue.messages.get(id);
-  const next = counted(queue, left(queue, known, "in-flight"), null);
+  const from = left(queue, known, "in-flight");
+  const next = counted(queue, from, null);
   next.messages = new Map(next.messages);
   next.messages.delete(id);
-  if (how === "deleted") next.deletions += 1;
+  if (from && how === "deleted") next.deletions += 1;
   if (known) next.gone = [...next.gone, { ...known, state: how, to }].slice(-GONE);
   return next;
 }

@@ -76,6 +76,7 @@ const SENTENCES = {
   consumer: ({ consumer, state }) => `The consumer ${consumer} is ${state.toLowerCase()}.`,
   pushed: ({ shard, consumer, records }) => `Shard ${number(shard)} pushed ${count(records, "record")} to ${consumer}.`,
 
+  cooled: (event) => `Idle processes of ${event.function} ended.`,
   "function-created": (event) => `The function ${event.function} was created.`,
   "function-deleted": (event) => `The function ${event.function} was deleted.`,
   mapping: (event) => `The trigger from ${event.source} to ${event.function} is ${event.state.toLowerCase()}.`,
