@@ -114,7 +114,7 @@ customElements.define(
       const there = (things) => [...things.values()].filter((thing) => !thing.deleted);
       const list = (title, things, draw, none) =>
         column(title, some(things, THINGS, (thing) => h("li", null, draw(thing))), none, "lab-things");
-      const role = ({ name, policies }) => [h("b", null, name), h("small", null, policies.join(", ") || "may do nothing")];
+      const role = ({ name, policies }) => [h("b", null, name), " ", h("small", null, policies.join(", ") || "may do nothing")];
       replace(
         this.stage,
         h(

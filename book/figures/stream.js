@@ -127,7 +127,7 @@ function mark(shard, { name, position, behind_ms }) {
   return h(
     "li",
     { class: "lab-mark", "data-key": `${shard.shard} ${name}` },
-    name,
+    `${name} `,
     h("small", null, missing ? `${missing} behind${age}` : "at the end"),
   );
 }

@@ -124,8 +124,8 @@ async function open(browser, url, { theme = "light", width = 1280, height = 900,
     if (protocol !== "data:" && hostname !== "127.0.0.1") page.faults.push(`asks for ${request.url()}`);
   });
   await page.route("**/lab/progress", (route) => route.fulfill({ json: { done: [] } })); // TEMPORARY
-  await page.addInitScript((theme) => localStorage.setItem("mdbook-theme", theme), theme);
-  await page.goto(url);
+  await page.addInitScript((theme) => location.hostname && localStorage.setItem("mdbook-theme", theme), theme);
+  if (url) await page.goto(url);
   return page;
 }
 
@@ -134,19 +134,19 @@ function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }
 
-/** Presses Step until the last sentence is the `nth` to match; without a pattern, to the end. */
+/** Presses Step until the sentence of the event is the `nth` to match; without a pattern, to the end. */
 async function stepTo(figure, pattern, nth = 1) {
   const step = figure.getByRole("button", { name: "Step" });
-  const last = figure.locator(".lab-said li").last();
   const place = figure.locator(".lab-place");
-  for (let seen = 0, n = 1; ; n++) {
+  const last = figure.locator(".lab-said li").last();
+  for (let seen = 0; seen < nth; ) {
+    const n = (Number.parseInt(await place.textContent()) || 0) + 1;
     await step.click();
-    await figure.page().waitForFunction(([place, n]) => place.textContent.startsWith(`${n} of`), [await place.elementHandle(), n]);
-    if (pattern?.test(await last.textContent()) && ++seen === nth) return;
-    if (await step.isDisabled()) {
-      if (pattern) throw new Error(`the run has no ${pattern} for the ${nth}. time`);
-      return;
-    }
+    await place.filter({ hasText: new RegExp(`^${n} of`) }).waitFor();
+    if (pattern?.test(await last.textContent())) seen++;
+    if (!(await step.isDisabled())) continue;
+    if (pattern && seen < nth) throw new Error(`${pattern} isn't said ${nth} times`);
+    return;
   }
 }
 
