@@ -1,14 +1,16 @@
 // <lab-cloud>: the whole local cloud on one page, with its clock and its faults. Without a desk there is nothing to show.
 
+import { button, column, h, replace, some, tickTimers, title } from "./draw.js";
 import { feed } from "./feed.js";
-import { TICK_MS, Voice, column, h, replace, some, tickTimers } from "./figure.js";
 import { functionPicture, logTail } from "./function.js";
 import { queuePicture } from "./queue.js";
 import { streamPicture } from "./stream.js";
+import { Voice } from "./voice.js";
 import { count, duration, sentence } from "./words.js";
 
 /** What the feed doesn't tell is asked for this often, in ms. */
 const STATUS_MS = 3000;
+const TICK_MS = 200;
 const THINGS = 20;
 const LINES = 20;
 const MOVES = { "30 s": 30_000, "1 min": 60_000, "6 min": 360_000, "25 h": 90_000_000 };
@@ -22,22 +24,21 @@ customElements.define(
 
     async connectedCallback() {
       if (this.stage) return;
-      this.about = this.appendChild(h("p", { class: "lab-about" }, "Looking for the local cloud …"));
       this.stage = h("div", { class: "lab-stage" });
+      this.about = this.appendChild(h("p", { class: "lab-about" }));
       await feed.found;
       if (!feed.origin) {
-        this.about.replaceChildren("No desk answers. Start it with ", h("code", null, "cargo run"), " and load this page again.");
+        this.about.textContent = "No desk answers. When it runs, load this page again.";
         return;
       }
       const told = h("ol", { class: "lab-said" });
-      const spoken = h("p", { class: "lab-spoken", "aria-live": "polite" });
-      this.voice = new Voice(told, spoken);
+      const voice = new Voice(told);
       this.querySelector(".lab-still")?.remove();
-      this.append(this.#desk(), told, this.stage, spoken);
+      this.append(this.#desk(), told, this.stage, voice.spoken);
       this.setAttribute("role", "group");
       this.setAttribute("aria-label", "The local cloud");
       feed.addEventListener("change", ({ detail }) => {
-        if (detail) this.voice.say(sentence(detail, feed.cloud));
+        if (detail) voice.say(sentence(detail, feed.cloud));
         this.#update();
       });
       feed.open();
@@ -51,32 +52,33 @@ customElements.define(
       this.clock = h("output");
       this.waiting = h("span");
       this.problem = h("p", { role: "alert" });
-      const moves = Object.entries(MOVES).map(([text, ms]) =>
-        h("button", { type: "button", onclick: () => this.#ask("POST", "clock", { advance_ms: ms }) }, `+ ${text}`),
+      const moves = Object.entries(MOVES).map(([text, advance_ms]) =>
+        button(`+ ${text}`, () => this.#ask("POST", "clock", { advance_ms })),
       );
-      const kind = h("select", { name: "kind" }, FAULTS.map((kind) => h("option", null, kind)));
-      const target = h("input", { name: "target", size: 14, placeholder: "any" });
-      const times = h("input", { name: "count", type: "number", min: 1, max: 100, value: 1 });
-      const fault = h(
+      const kind = h("select", null, FAULTS.map((kind) => h("option", null, kind)));
+      const target = h("input", { size: 14, placeholder: "any" });
+      const times = h("input", { type: "number", min: 1, max: 100, value: 1 });
+      const onsubmit = (event) => {
+        event.preventDefault();
+        this.#ask("POST", "faults", { kind: kind.value, target: target.value || null, count: Number(times.value) });
+      };
+      return h(
         "form",
-        {
-          onsubmit: (event) => {
-            event.preventDefault();
-            this.#ask("POST", "faults", { kind: kind.value, target: target.value || null, count: Number(times.value) });
-          },
-        },
+        { class: "lab-controls", onsubmit },
+        h("span", null, "Clock ", this.clock),
+        moves,
         h("label", null, "Fault ", kind),
         h("label", null, "for ", target),
         h("label", null, "times ", times),
         h("button", null, "Ask for it"),
-        h("button", { type: "button", onclick: () => this.#ask("DELETE", "faults") }, "Clear"),
+        button("Clear", () => this.#ask("DELETE", "faults")),
         this.waiting,
+        this.problem,
       );
-      return h("div", { class: "lab-desk lab-controls" }, h("div", null, "Clock ", this.clock, moves), fault, this.problem);
     }
 
-    /** Asks the desk for something, then how things are. */
-    async #ask(method, what, body) {
+    /** Asks the desk for something, if anything, then how things are. */
+    async #ask(method, path, body) {
       const ask = async (path, options) => {
         const answer = await fetch(`${feed.origin}/lab/${path}`, options);
         const json = await answer.json();
@@ -84,10 +86,8 @@ customElements.define(
         return json;
       };
       try {
-        if (method) {
-          const headers = { "Content-Type": "application/json" };
-          await ask(what, { method, headers, body: body && JSON.stringify(body) });
-        }
+        const headers = { "Content-Type": "application/json" };
+        if (method) await ask(path, { method, headers, body: JSON.stringify(body) });
         this.#status = await ask("status");
         this.problem.textContent = "";
       } catch (error) {
@@ -97,34 +97,35 @@ customElements.define(
     }
 
     #update() {
-      if (!this.#drawing) this.#drawing = requestAnimationFrame(() => this.#draw());
+      this.#drawing ||= requestAnimationFrame(() => this.#draw());
     }
 
     #draw() {
       this.#drawing = 0;
-      if (!feed.cloud) return;
       const { cloud } = feed;
+      if (!cloud) return;
       const now = feed.now();
+      const { faults, roles } = this.#status;
       this.about.textContent = feed.connected
         ? `Live from ${feed.origin}.`
         : `The desk at ${feed.origin} doesn't answer any more. This is what it told last.`;
-      const { faults, roles } = this.#status;
-      const fault = ({ kind, target, count: times }) => `${kind}${target ? ` for ${target}` : ""}, ${count(times, "time")}`;
+      const fault = ({ kind, target, count: n }) => `${kind}${target ? ` for ${target}` : ""}, ${count(n, "time")}`;
       this.waiting.textContent = faults.length ? `Waiting to happen: ${faults.map(fault).join("; ")}` : "No fault waits.";
-      const there = (things) => [...things.values()].filter((thing) => !thing.deleted);
-      const list = (title, things, draw, none) =>
-        column(title, some(things, THINGS, (thing) => h("li", null, draw(thing))), none, "lab-things");
-      const role = ({ name, policies }) => [h("b", null, name), " ", h("small", null, policies.join(", ") || "may do nothing")];
+      const list = (name, things, draw, none) => {
+        const there = [...things.values()].filter((thing) => !thing.deleted);
+        return column(name, some(there, THINGS, (thing) => h("li", null, draw(thing))), none, "lab-things");
+      };
+      const role = ({ name, policies }) => title(name, policies.length ? policies : ["may do nothing"]);
       replace(
         this.stage,
         h(
           "div",
           { class: "lab-cloud" },
-          list("Queues", there(cloud.queues), (queue) => queuePicture(queue, cloud, now), "no queue"),
-          list("Streams", there(cloud.streams), streamPicture, "no stream"),
-          list("Functions", there(cloud.functions), (it) => functionPicture(it, cloud, now), "no function"),
+          list("Queues", cloud.queues, (queue) => queuePicture(queue, cloud, now), "no queue"),
+          list("Streams", cloud.streams, streamPicture, "no stream"),
+          list("Functions", cloud.functions, (it) => functionPicture(it, cloud, now), "no function"),
           list("Roles", roles, role, "no role"),
-          h("section", { class: "lab-column" }, h("p", { class: "lab-head" }, "Log"), logTail(cloud.log.slice(-LINES))),
+          logTail(cloud.log.slice(-LINES)),
         ),
       );
       this.#tick();

@@ -1,6 +1,7 @@
 // <lab-function name="SQSFunction" run="sqs-function">: who polls for it, what runs, how it ended, what it logged.
 
-import { Figure, column, h, some } from "./figure.js";
+import { column, h, some, title } from "./draw.js";
+import { Figure } from "./figure.js";
 import { count, duration } from "./words.js";
 
 const LINES = 8;
@@ -12,10 +13,8 @@ customElements.define(
     word = "function";
 
     concerns(event, it, cloud) {
-      if (event.kind === "polled" && !event.records) return false;
-      const name = event.function ?? cloud?.mappings.get(event.mapping)?.function ?? event.group?.split("/").pop();
-      const known = "function" in event || "mapping" in event || event.kind === "log";
-      return known && (!it || name === it.function);
+      if (event.kind === "polled" ? !event.records : !("function" in event)) return false;
+      return !it || it.name === (event.function ?? cloud.mappings.get(event.mapping)?.function);
     }
 
     picture(it, cloud, now) {
@@ -32,31 +31,30 @@ export function functionPicture(it, cloud, now) {
     `${it.failed} failed`,
     it.deleted && "the function is deleted",
   ];
-  const mappings = [...cloud.mappings.values()].filter((mapping) => mapping.function === it.function);
-  const invocations = [...it.invocations].reverse();
-  const lines = cloud.log.filter(({ group }) => group.endsWith(`/${it.function}`));
+  const mappings = [...cloud.mappings.values()].filter((mapping) => mapping.function === it.name);
+  const lines = cloud.log.filter(({ group }) => group.endsWith(`/${it.name}`));
+  const invocations = some(it.invocations.toReversed(), INVOCATIONS, (one) => invocation(one, now));
   return h(
     "div",
-    { class: `lab-function${it.deleted ? " lab-over" : ""}` },
-    h("p", { class: "lab-title" }, h("b", null, it.function), " ", h("span", null, words.filter(Boolean).join(", "))),
+    { class: "lab-function" },
+    title(it.name, words),
     h(
       "div",
       { class: "lab-columns" },
       column("Lambda polls", mappings.map(poller), "nothing: there is no trigger"),
-      column("Invocations, the last one first", some(invocations, INVOCATIONS, (one) => invocation(one, now)), "none yet"),
+      column("Invocations, the last one first", invocations, "none yet"),
     ),
-    h("p", { class: "lab-head" }, "Log"),
     logTail(lines.slice(-LINES)),
   );
 }
 
-function poller({ source, state, polled }) {
+function poller({ source, state, brought }) {
   return h(
     "li",
-    { class: `lab-card lab-poller${state === "Enabled" ? "" : " lab-idle"}` },
+    { class: `lab-card${state === "Enabled" ? "" : " lab-idle"}` },
     h("b", null, source),
-    h("small", null, state.toLowerCase()),
-    polled && h("small", null, `last brought ${count(polled.records, "record")}`),
+    " ",
+    h("small", null, state.toLowerCase(), brought && `, brought ${count(brought, "record")}`),
   );
 }
 
@@ -66,12 +64,12 @@ function invocation({ request, records, state, error, ms, at }, now) {
     "li",
     { class: `lab-card lab-${state}`, "data-key": request },
     h("b", null, records ? count(records, "record") : "by hand"),
-    h("small", null, `${state}, ${time}`),
-    error && h("small", null, error),
+    " ",
+    h("small", null, `${state}, ${time}${error ? `: ${error}` : ""}`),
   );
 }
 
 export function logTail(lines) {
-  if (!lines.length) return h("p", { class: "lab-none" }, "nothing logged yet");
-  return h("ul", { class: "lab-lines", "aria-label": "log" }, lines.map(({ line }) => h("li", null, line.trimEnd())));
+  const line = ({ line }) => h("li", { title: line }, line.trimEnd());
+  return column("Log", lines.map(line), "nothing yet", "lab-lines");
 }

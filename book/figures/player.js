@@ -12,12 +12,12 @@ export class Player {
   playing = false;
   #start;
   #events;
-  #concerns;
+  /** After which events to stop: how many events each time. */
+  #stops;
   #onchange;
-  #pace;
   #next;
   #timer;
-  /** The time by the recording's clock, and where it goes while the next event is awaited. */
+  /** The time by the recording's clock, and where it goes while the next stop is awaited. */
   #from;
   #to;
   #begun;
@@ -27,24 +27,23 @@ export class Player {
    * @param start the cloud before the first event
    * @param events in order
    * @param concerns whether an event is one to stop at
-   * @param onchange called after each event that concerns, with the event, and when playing begins or ends
+   * @param onchange called at each stop, with its event, and when playing begins or ends
    */
   constructor(start, events, concerns, onchange) {
     this.#start = start;
     this.#events = events;
-    this.#concerns = concerns;
+    this.#stops = events.flatMap((event, i) => (concerns(event) ? [i + 1] : []));
     this.#onchange = onchange;
-    this.#pace = Math.min(SHORT, Math.max(SHORTEST, WHOLE / this.length));
     this.restart();
   }
 
-  /** How many events there are to see, and how many were seen. */
+  /** How many stops there are, and how many there were. */
   get length() {
-    return this.#events.filter(this.#concerns).length;
+    return this.#stops.length;
   }
 
   get position() {
-    return this.#events.slice(0, this.#next).filter(this.#concerns).length;
+    return this.#stops.filter((stop) => stop <= this.#next).length;
   }
 
   get over() {
@@ -66,7 +65,6 @@ export class Player {
     this.#onchange();
   }
 
-  /** Goes on to the next event that concerns. */
   step() {
     this.pause();
     this.#advance();
@@ -86,30 +84,28 @@ export class Player {
     this.#onchange();
   }
 
+  /** Goes to the next stop. */
   #advance() {
-    let event;
-    do {
-      event = this.#events[this.#next++];
-      this.cloud = reduce(this.cloud, event);
-    } while (!this.#concerns(event) && this.#next < this.#events.length);
+    const stop = this.#stops[this.position];
+    this.cloud = this.#events.slice(this.#next, stop).reduce(reduce, this.cloud);
+    this.#next = stop;
+    const event = this.#events[stop - 1];
     this.#from = event.at;
     this.#onchange(event);
   }
 
   #wait() {
-    if (this.over) {
-      this.playing = false;
-      return;
-    }
-    const next = this.#events.slice(this.#next).find(this.#concerns);
+    this.playing = !this.over;
+    if (this.over) return this.#onchange();
+    const event = this.#events[this.#stops[this.position] - 1];
     // When the clock is moved, its hands jump.
-    this.#to = Math.max(this.#from, next.at - (next.moved_ms ?? 0));
-    this.#lasts = Math.min(LONGEST, Math.max(this.#pace, this.#to - this.#from));
+    this.#to = Math.max(this.#from, event.at - (event.moved_ms ?? 0));
+    const pace = Math.min(SHORT, Math.max(SHORTEST, WHOLE / this.length));
+    this.#lasts = Math.min(LONGEST, Math.max(pace, this.#to - this.#from));
     this.#begun = performance.now();
     this.#timer = setTimeout(() => {
       this.#advance();
       this.#wait();
-      if (this.over) this.#onchange();
     }, this.#lasts);
   }
 }

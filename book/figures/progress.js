@@ -1,7 +1,7 @@
 // Marks the pages whose exercise is done, in the sidebar. `cargo run --bin check` finds that out.
 
 import { feed } from "./feed.js";
-import { h } from "./figure.js";
+import { h } from "./draw.js";
 
 async function mark() {
   await feed.found;

@@ -1,6 +1,7 @@
 // <lab-queue name="StandardQueue" run="receive">: messages that wait, that are in flight, and that are gone.
 
-import { Figure, column, h, some, timer } from "./figure.js";
+import { column, h, some, timer, title } from "./draw.js";
+import { Figure } from "./figure.js";
 import { count, label, ordinal } from "./words.js";
 
 /** So many are drawn; of the others there is a number. */
@@ -17,8 +18,7 @@ customElements.define(
     word = "queue";
 
     concerns(event, queue) {
-      if (!("queue" in event)) return false;
-      return !queue || event.queue === queue.queue || event.queue === queue.dead_letter_queue;
+      return "queue" in event && (!queue || [queue.name, queue.dead_letter_queue].includes(event.queue));
     }
 
     picture(queue, cloud, now) {
@@ -28,8 +28,7 @@ customElements.define(
 );
 
 export function queuePicture(queue, cloud, now) {
-  const dead = cloud.queues.get(queue.dead_letter_queue);
-  const counts = [
+  const words = [
     `${queue.visible} visible`,
     queue.delayed && `${queue.delayed} delayed`,
     `${queue.in_flight} in flight`,
@@ -38,109 +37,112 @@ export function queuePicture(queue, cloud, now) {
     queue.refused && `${count(queue.refused, "call")} refused`,
     queue.deleted && "the queue is deleted",
   ];
+  const dead = cloud.queues.get(queue.dead_letter_queue);
+  const messages = [...queue.messages.values()];
+  const flying = messages.filter(({ state }) => state === "in-flight");
+  const others = messages.filter(({ state }) => state !== "in-flight");
   return h(
     "div",
-    { class: `lab-queue${queue.deleted ? " lab-over" : ""}` },
-    h("p", { class: "lab-title" }, h("b", null, queue.queue), " ", h("span", null, counts.filter(Boolean).join(", "))),
-    h("div", { class: "lab-columns" }, queue.fifo ? lanes(queue, now) : [waiting(queue, now), flying(queue, now)], ended(queue, dead, now)),
+    { class: "lab-queue" },
+    title(queue.name, words),
+    h(
+      "div",
+      { class: "lab-columns" },
+      queue.fifo ? lanes(messages, now) : [waiting(queue, others, now), readers(queue, flying, now)],
+      h("div", null, ended(queue, dead), dead && deadLetters(dead, now)),
+    ),
   );
 }
 
-function waiting(queue, now) {
-  const messages = [...queue.messages.values()].filter((message) => message.state !== "in-flight");
+function waiting(queue, messages, now) {
   // Of a long queue not all messages are known.
-  const unknown = Math.max(0, queue.visible + queue.delayed - messages.length);
-  const shown = some([...messages, ...Array(unknown)], MESSAGES, (message) => card(message, now));
-  return column("In the queue", shown, "empty");
+  const unknown = Array(Math.max(0, queue.visible + queue.delayed - messages.length));
+  return column("In the queue", some([...messages, ...unknown], MESSAGES, (message) => card(message, now)), "empty");
 }
 
-function flying(queue, now) {
-  const readers = new Map();
-  for (const [reader, at] of queue.readers) if (now - at < AWAY) readers.set(reader, []);
-  for (const message of queue.messages.values()) {
-    if (message.state !== "in-flight") continue;
+function readers(queue, flying, now) {
+  const hold = new Map([...queue.readers].filter(([, at]) => now - at < AWAY).map(([reader]) => [reader, []]));
+  for (const message of flying) {
     const reader = message.reader ?? "a reader";
-    readers.set(reader, [...(readers.get(reader) ?? []), message]);
+    hold.set(reader, [...(hold.get(reader) ?? []), message]);
   }
-  const boxes = some([...readers].sort(), READERS, ([reader, messages]) =>
+  const cards = (reader, messages) => {
+    const list = { class: "lab-cards", "aria-label": `in flight with ${reader}` };
+    return h("ul", list, some(messages, MESSAGES, (message) => card(message, now)));
+  };
+  const box = ([reader, messages]) =>
     h(
       "li",
       { class: "lab-reader" },
       h("span", { class: "lab-name" }, reader),
-      messages.length > 0
-        ? h("ul", { class: "lab-cards", "aria-label": `in flight with ${reader}` }, some(messages, MESSAGES, (message) => card(message, now, queue)))
-        : h("span", { class: "lab-none" }, "asks"),
-    ),
-  );
-  return column("In flight", boxes, "nothing", "lab-readers");
+      messages.length ? cards(reader, messages) : h("span", { class: "lab-none" }, "asks"),
+    );
+  return column("In flight", some([...hold].sort(), READERS, box), "nothing", "lab-readers");
 }
 
-function ended(queue, dead, now) {
-  const gone = queue.gone.filter((message) => !(dead && message.state === "dead")).reverse();
+function ended(queue, dead) {
   const words = { deleted: "deleted", expired: "expired", dead: "dead letter" };
-  const cards = gone.map((message) => box(message, h("small", null, words[message.state])));
-  return h(
-    "div",
-    null,
-    column("Gone", cards, "nothing"),
-    dead &&
-      column(
-        `Dead letters: ${dead.queue}`,
-        some([...dead.messages.values()], MESSAGES, (message) => card(message, now, dead)),
-        "none",
-        "lab-cards lab-dead",
-      ),
-  );
+  const gone = queue.gone.filter(({ state }) => !(dead && state === "dead")).reverse();
+  return column("Gone", gone.map((message) => box(message, [words[message.state]])), "nothing");
+}
+
+function deadLetters(dead, now) {
+  const cards = some([...dead.messages.values()], MESSAGES, (message) => card(message, now));
+  return column(`Dead letters: ${dead.name}`, cards, "none", "lab-cards lab-dead");
 }
 
 /** A FIFO queue: a lane for each group, which a message in flight blocks. */
-function lanes(queue, now) {
-  const groups = new Map();
-  for (const message of queue.messages.values()) groups.set(message.group, [...(groups.get(message.group) ?? []), message]);
-  const rows = some([...groups], LANES, ([group, messages]) => {
-    const flying = messages.filter((message) => message.state === "in-flight");
-    const behind = messages.filter((message) => message.state !== "in-flight");
-    const head = flying.map((message) => label(message.body)).join(", ");
-    const state = !flying.length ? "free" : behind.length ? `blocked by ${head}` : `nothing behind ${head}`;
+function lanes(messages, now) {
+  const groups = Map.groupBy(messages, ({ group }) => group);
+  const lane = ([group, messages]) => {
+    const flying = messages.filter(({ state }) => state === "in-flight");
+    const behind = messages.filter(({ state }) => state !== "in-flight");
+    const head = flying.map(({ body }) => label(body)).join(", ");
+    const blocked = head && behind.length > 0;
     return h(
       "li",
-      { class: `lab-lane${flying.length && behind.length ? " lab-blocked" : ""}` },
+      { class: `lab-lane${blocked ? " lab-blocked" : ""}` },
       h("span", { class: "lab-name" }, `group ${group}`),
-      state,
+      blocked ? ` blocked by ${head}` : head ? ` nothing behind ${head}` : " free",
       h(
         "ul",
         { class: "lab-cards", "aria-label": `group ${group}` },
-        flying.map((message) => card(message, now, queue, message.reader)),
-        flying.length > 0 && behind.length > 0 && h("li", { class: "lab-gate" }, "must wait:"),
+        flying.map((message) => card(message, now, message.reader)),
+        blocked && h("li", { class: "lab-gate" }, "must wait:"),
         some(behind, IN_A_LANE, (message) => card(message, now)),
       ),
     );
-  });
-  return column("Groups", rows, "no messages", "lab-lanes");
+  };
+  return column("Groups", some([...groups], LANES, lane), "no messages", "lab-lanes");
 }
 
-function card(message, now, queue, reader) {
+function card(message, now, reader) {
   if (!message) return h("li", { class: "lab-card" }, "…");
-  const { state, receives, until, since } = message;
-  const total = until - (since ?? until - queue?.visibility_ms);
+  const { state, receives, until, since, from, back } = message;
+  const flies = state === "in-flight";
+  const over = { "in-flight": "coming back", delayed: "arriving" }[state];
   return box(
     message,
-    receives > 1 && state === "in-flight" && h("small", null, `${ordinal(receives)} time`),
-    message.back && h("small", null, "came back"),
-    message.from && state === "visible" && h("small", null, `from ${message.from}`),
-    reader && h("small", null, reader),
-    state === "in-flight" && timer(until, total, "coming back", now),
-    state === "delayed" && h("small", null, "delayed"),
-    state === "delayed" && timer(until, total, "arriving", now),
+    [
+      flies && receives > 1 && `${ordinal(receives)} time`,
+      back && "came back",
+      from && state === "visible" && `from ${from}`,
+      reader,
+      state === "delayed" && "delayed",
+    ],
+    // Of a message that was in flight before the feed was opened, nobody knows since when.
+    over && timer(until, until - (since ?? now), over, now),
   );
 }
 
-function box(message, ...more) {
+function box(message, words, timer) {
   const kind = message.back && message.state === "visible" ? "back" : message.state;
   return h(
     "li",
     { class: `lab-card lab-${kind}`, "data-key": message.message, title: message.body },
     h("b", null, label(message.body)),
-    more,
+    words.filter(Boolean).map((word) => [" ", h("small", null, word)]),
+    " ",
+    timer,
   );
 }

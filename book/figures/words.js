@@ -1,9 +1,17 @@
-// What is said about an event, in a sentence.
+// What is said about an event, in a sentence, and how things are called in a few letters.
 
-/** A message's body or a record's data, short enough for a small box: the number in it if it has one. */
+const LONGEST_LABEL = 16;
+
+/** A message's body, short enough for a small box: the number in it if it has one. */
 export function label(text) {
   const number = /"(?:Message|Msg)":\s*"?([^",}]+)/.exec(text);
-  return number ? number[1] : text.length > 16 ? `${text.slice(0, 15)}…` : text || "…";
+  return number ? number[1] : text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1)}…` : text || "…";
+}
+
+/** A record's data, or its key if the data is long and says nothing. */
+export function recordLabel({ data, key }) {
+  const short = label(data);
+  return short.endsWith("…") ? label(key) : short;
 }
 
 /** `3 messages`. */
@@ -11,7 +19,7 @@ export function count(n, thing) {
   return `${n} ${thing}${n === 1 ? "" : "s"}`;
 }
 
-/** `1.2 s` or `27 s`, `5 min`, `2 h`. */
+/** `62 ms`, `1.2 s`, `27 s`, `5 min`, `2 h`. */
 export function duration(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${+(ms / 1000).toFixed(1)} s`;
@@ -33,79 +41,77 @@ export function ordinal(n) {
 
 /** The sentence about an event, given the cloud after it; none if there is nothing to say. */
 export function sentence(event, cloud) {
-  return SENTENCES[event.kind]?.(event, cloud) ?? "";
+  const text = SENTENCES[event.kind]?.(event, cloud);
+  return text && `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 const SENTENCES = {
-  clock: ({ moved_ms }) => `The clock was moved ahead by ${duration(moved_ms)}.`,
-  fault: ({ fault, target }) => `A fault on request: ${fault}${target ? ` for ${target}` : ""}.`,
+  clock: ({ moved_ms }) => `the clock was moved ahead by ${duration(moved_ms)}`,
+  fault: ({ fault, target }) => `a fault on request: ${fault} for ${target}`,
 
-  "queue-created": ({ queue }) => `The queue ${queue} was created.`,
-  "queue-deleted": ({ queue }) => `The queue ${queue} was deleted.`,
-  purged: ({ queue }) => `${queue} was purged: all its messages are gone.`,
-  sent: ({ body, group, until, from, at }) =>
-    `${capital(named(body))} ${from ? `was moved here from ${from}` : "was sent"}${group ? `, group ${group}` : ""}${
-      until ? `, and is delayed for ${duration(until - at)}` : ""
-    }.`,
-  deduplicated: (event, cloud) =>
-    `A message was sent again and not added: its id is that of ${message(event, cloud)}.`,
-  arrived: (event, cloud) => `The delay of ${message(event, cloud)} is over: it is visible.`,
-  received: (event, cloud) =>
-    `${event.reader} received ${message(event, cloud)}${event.receives > 1 ? ` for the ${ordinal(event.receives)} time` : ""}${
-      event.until > event.at ? `. It is hidden for ${duration(event.until - event.at)}` : ". It is not hidden"
-    }.`,
-  empty: ({ reader }) => `${reader} asked and got nothing.`,
-  hidden: (event, cloud) =>
-    event.until > event.at
-      ? `${capital(message(event, cloud))} stays hidden for ${duration(event.until - event.at)} from now.`
-      : `${capital(message(event, cloud))} was handed back: it is visible again.`,
-  returned: (event, cloud) => `${capital(message(event, cloud))} was not deleted in time: it came back.`,
-  deleted: (event, cloud) => `${capital(message(event, cloud))} was deleted.`,
-  dead: (event, cloud) => `${capital(message(event, cloud))} was received too often: it goes to ${event.to}.`,
-  expired: (event, cloud) => `${capital(message(event, cloud))} was kept for as long as the queue keeps messages: it is lost.`,
-  refused: ({ operation, code }) => `${operation} was refused: ${code}.`,
-
-  "stream-created": ({ stream, shards }) => `The stream ${stream} was created with ${count(shards.length, "shard")}.`,
-  "stream-deleted": ({ stream }) => `The stream ${stream} was deleted.`,
-  resharded: ({ shards }) =>
-    `The stream was resharded: ${shards.filter((shard) => shard.open).length} of its ${shards.length} shards are open.`,
-  put: ({ shard, key, data }) => `The record ${quoted(data)} with the key ${quoted(key)} went to shard ${number(shard)}.`,
-  throttled: ({ shard, operation }) => `Shard ${number(shard)} refused a ${operation}: it is at its limit.`,
-  got: ({ shard, reader, records }) =>
-    `${reader} read shard ${number(shard)} and got ${records ? count(records, "record") : "nothing"}.`,
-  consumer: ({ consumer, state }) => `The consumer ${consumer} is ${state.toLowerCase()}.`,
-  pushed: ({ shard, consumer, records }) => `Shard ${number(shard)} pushed ${count(records, "record")} to ${consumer}.`,
-
-  cooled: (event) => `Idle processes of ${event.function} ended.`,
-  "function-created": (event) => `The function ${event.function} was created.`,
-  "function-deleted": (event) => `The function ${event.function} was deleted.`,
-  mapping: (event) => `The trigger from ${event.source} to ${event.function} is ${event.state.toLowerCase()}.`,
-  polled: ({ mapping, records }, cloud) => {
-    const source = cloud.mappings.get(mapping)?.source ?? "its source";
-    return `Lambda polled ${source} and got ${records ? count(records, "record") : "nothing"}.`;
+  "queue-created": ({ queue }) => `the queue ${queue} was created`,
+  "queue-deleted": ({ queue }) => `the queue ${queue} was deleted`,
+  purged: ({ queue }) => `${queue} was purged: all its messages are gone`,
+  sent: ({ body, group, until, from, at }) => {
+    const how = from ? `was moved here from ${from}` : "was sent";
+    return `${named(body)} ${how}${group ? `, group ${group}` : ""}${until ? `, delayed for ${duration(until - at)}` : ""}`;
   },
-  invoked: (event) =>
-    `Lambda invoked ${event.function}${event.records ? ` with a batch of ${event.records}` : ""}.`,
-  ended: (event) =>
-    event.ok ? `${event.function} ended well after ${duration(event.ms)}.` : `${event.function} failed: ${event.error}.`,
-  log: ({ line }) => `Logged: ${line}`,
-};
+  deduplicated: (event, cloud) => `a message was sent again and not added: its id is that of ${message(event, cloud)}`,
+  arrived: (event, cloud) => `the delay of ${message(event, cloud)} is over: it is visible`,
+  received: (event, cloud) => {
+    const { reader, receives, until, at } = event;
+    const times = receives > 1 ? ` for the ${ordinal(receives)} time` : "";
+    const hidden = until > at ? `it is hidden for ${duration(until - at)}` : "it stays visible";
+    return `${reader} received ${message(event, cloud)}${times}: ${hidden}`;
+  },
+  empty: ({ reader }) => `${reader} asked and got nothing`,
+  hidden: (event, cloud) => {
+    const { until, at } = event;
+    const what = until > at ? `stays hidden for ${duration(until - at)} from now` : "was handed back: it is visible again";
+    return `${message(event, cloud)} ${what}`;
+  },
+  returned: (event, cloud) => `${message(event, cloud)} was not deleted in time: it came back`,
+  deleted: (event, cloud) => `${message(event, cloud)} was deleted`,
+  dead: (event, cloud) => `${message(event, cloud)} was received too often: it goes to ${event.to}`,
+  expired: (event, cloud) => `${message(event, cloud)} is older than the queue keeps it: it is lost`,
+  refused: ({ operation, code }) => `${operation} was refused: ${code}`,
 
-function quoted(text) {
-  return `“${label(text)}”`;
-}
+  "stream-created": ({ stream, shards }) => `the stream ${stream} was created with ${count(shards.length, "shard")}`,
+  "stream-deleted": ({ stream }) => `the stream ${stream} was deleted`,
+  resharded: ({ shards }) => {
+    const open = shards.filter((shard) => shard.open).length;
+    return `the stream was resharded: ${open} of its ${shards.length} shards are open`;
+  },
+  put: (event) => {
+    const [name, key] = [recordLabel(event), label(event.key)];
+    const record = name === key ? "a record" : `the record “${name}”`;
+    return `${record} with the key “${key}” went to shard ${number(event.shard)}`;
+  },
+  throttled: ({ shard, operation }) => `shard ${number(shard)} refused ${operation}: it is at its limit`,
+  got: ({ shard, reader, records }) => `${reader} read shard ${number(shard)} and got ${count(records, "record")}`,
+  consumer: ({ consumer, state }) => `the consumer ${consumer} is ${state.toLowerCase()}`,
+  pushed: ({ shard, consumer, records }) => `shard ${number(shard)} pushed ${count(records, "record")} to ${consumer}`,
+
+  "function-created": (event) => `the function ${event.function} was created`,
+  "function-deleted": (event) => `the function ${event.function} was deleted`,
+  mapping: (event) => `the trigger from ${event.source} to ${event.function} is ${event.state.toLowerCase()}`,
+  polled: ({ mapping, records }, cloud) =>
+    `Lambda polled ${cloud.mappings.get(mapping)?.source} and got ${count(records, "record")}`,
+  invoked: (event) => {
+    const batch = event.records ? ` with a batch of ${event.records}` : "";
+    return `Lambda invoked ${event.function}${batch}`;
+  },
+  ended: (event) =>
+    event.ok ? `${event.function} ended well after ${duration(event.ms)}` : `${event.function} failed: ${event.error}`,
+};
 
 function named(body) {
   const name = label(body);
   return /^\d+$/.test(name) ? `message ${name}` : name === "…" ? "a message" : `“${name}”`;
 }
 
-function message(event, cloud) {
-  const queue = cloud.queues.get(event.queue);
-  const known = queue?.messages.get(event.message) ?? queue?.gone.find((one) => one.message === event.message);
+function message({ queue, message: id }, cloud) {
+  const { messages, gone } = cloud.queues.get(queue) ?? {};
+  const known = messages?.get(id) ?? gone?.find((one) => one.message === id);
   return named(known?.body ?? "");
-}
-
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }
