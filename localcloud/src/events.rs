@@ -24,7 +24,7 @@ pub const MOST_LISTENERS: usize = 32;
 /// How many of a queue's messages, or a stream's records, the state shows.
 pub const MOST_SHOWN: usize = 100;
 /// Texts are cut after so many characters.
-pub(crate) const LONGEST_TEXT: usize = 80;
+pub(crate) const LONGEST_TEXT: usize = 100;
 
 /// One thing that happened. Names are without their ARN; times are by the local cloud's clock.
 #[derive(Serialize)]
