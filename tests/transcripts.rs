@@ -8,9 +8,12 @@
 //! once it has printed the lines above; below it stands the last thing it printed. Lines that begin with `#` are
 //! kept: comments, and the anchors that pages include.
 
+mod session;
+
 use localcloud::{LocalCloud, Options};
+use session::{redact, SEED};
 use snapbox::report::{write_diff, Palette};
-use snapbox::{Data, Redactions};
+use snapbox::Data;
 use std::io::{self, BufRead, BufReader};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-/// A fixed seed and a fixed port make a session repeatable.
-const SEED: u64 = 1;
+/// The address that the book shows.
 const SHOWN: &str = "127.0.0.1:4566";
 
 #[test]
@@ -113,37 +115,11 @@ fn replay(shown: &str, folder: &Path) -> String {
 
 /// Runs `[NAME=value] cargo run [--bin program] [-- arguments]` and returns what it prints.
 fn run(command: &str, folder: &Path, endpoint: &str, interrupt_after: Option<usize>) -> String {
-    let mut words = command.split_whitespace().peekable();
-    let mut variables = vec![("AWS_ENDPOINT_URL", endpoint)];
-    while let Some(variable) = words.next_if(|word| word.contains('=')) {
-        variables.extend(variable.split_once('='));
-    }
-    let words: Vec<&str> = words.collect();
-    let (program, arguments) = match words.as_slice() {
-        ["cargo", "run", "--bin", program] => (*program, &[][..]),
-        ["cargo", "run", "--bin", program, "--", arguments @ ..] => (*program, arguments),
-        ["cargo", "run", "--", arguments @ ..] => ("lab", arguments),
-        _ => panic!("`{command}`: a session runs programs with `cargo run`"),
-    };
     let (output, writer) = io::pipe().expect("a pipe");
-    let mut starting = Command::new(built(program));
-    starting
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(std::process::Stdio::null())
-        .stdout(writer.try_clone().expect("a pipe"))
-        .stderr(writer);
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("AWS_") || text.starts_with("LAB_") {
-            starting.env_remove(&name);
-        }
-    }
+    let mut starting = session::command(command, folder, endpoint);
     let mut child = starting
-        .env_remove("RUST_BACKTRACE")
-        // By this `tour` knows that it may have to build the other programs.
-        .env_remove("CARGO")
-        .envs(variables)
+        .stdout(writer.try_clone().expect("a pipe"))
+        .stderr(writer)
         .spawn()
         .unwrap_or_else(|error| panic!("`{command}`: {error}: run the whole `cargo test`"));
     // The writing ends of the pipe that this process holds.
@@ -173,14 +149,6 @@ fn run(command: &str, folder: &Path, endpoint: &str, interrupt_after: Option<usi
     printed.replace(endpoint.trim_start_matches("http://"), SHOWN)
 }
 
-/// The executable that cargo built beside this test.
-fn built(program: &str) -> PathBuf {
-    let mut path = env::current_exe().expect("the path of this test");
-    path.pop();
-    path.set_file_name(format!("{program}{}", env::consts::EXE_SUFFIX));
-    path
-}
-
 /// What ^C does in a terminal.
 fn interrupt(child: &Child) {
     let status = Command::new("kill")
@@ -188,27 +156,4 @@ fn interrupt(child: &Child) {
         .status()
         .expect("the command `kill`");
     assert!(status.success(), "the program is interrupted");
-}
-
-/// Without what differs from run to run.
-fn redact(text: &str) -> String {
-    let mut redactions = Redactions::new();
-    for (name, pattern) in [
-        ("[LETTERS]", r"\b[A-Z]{16}\b"),
-        ("[TIME]", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"),
-        ("[TIME]", r"\b(\w{3}, \d\d \w{3} \d{4} )?\d\d:\d\d:\d\d\b"),
-        ("[DURATION]", r"\b\d+(\.\d+)? ?(ms|µs)\b"),
-        ("[DURATION]", r"\bin \d+(\.\d+)? s\b"),
-        ("[MEMORY]", r"\bUsed: \d+ MB\b"),
-        ("[SEQUENCE]", r"\b\d{56}\b"),
-        ("[ATTEMPTS]", r"\b\d+ attempts\b"),
-        ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
-        ("[OS]", r"\(os error \d+\)"),
-    ] {
-        let pattern = regex::Regex::new(pattern).expect("a pattern");
-        redactions
-            .insert(name, pattern)
-            .expect("a name in brackets");
-    }
-    redactions.redact(text)
 }
