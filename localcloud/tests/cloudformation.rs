@@ -1144,6 +1144,14 @@ Outputs:
 "#
         )
     };
+    for hours in [1, 8761] {
+        let name = format!("kept-{hours}");
+        assert_eq!(
+            cloud.create(&name, &template(2, hours, "a")).await,
+            "ROLLBACK_COMPLETE"
+        );
+        assert!(cloud.stream("s").await.is_none(), "nothing stays behind");
+    }
     assert_eq!(
         cloud.create("s", &template(2, 48, "a")).await,
         "CREATE_COMPLETE"

@@ -176,6 +176,9 @@ impl Kinesis {
                 format!("Stream {stream} under account {ACCOUNT} not found."),
             ));
         }
+        if self.store().get_consumer(consumer).await.is_none() {
+            return Err(no_consumer(consumer));
+        }
         let batch = self
             .read(
                 stream,
