@@ -142,9 +142,11 @@ fn ready(cloud: &LocalCloud, with_book: bool) -> String {
 async fn stop() -> io::Result<()> {
     use tokio::signal::unix::{signal, SignalKind};
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         outcome = tokio::signal::ctrl_c() => outcome,
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
 

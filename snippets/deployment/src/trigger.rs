@@ -43,14 +43,14 @@ fn is_denied(message: &str) -> bool {
 
 /// Waits until a trigger is in this state.
 pub async fn until(lambda: &Client, uuid: &str, state: &str) -> Result {
-    for _ in 0..300 {
+    for _ in 0..1500 {
         let found = lambda.get_event_source_mapping().uuid(uuid).send().await?;
         if found.state() == Some(state) {
             return Ok(());
         }
         sleep(Duration::from_millis(200)).await;
     }
-    Err(format!("the trigger {uuid} is not {state} after a minute").into())
+    Err(format!("the trigger {uuid} is not {state} after five minutes").into())
 }
 
 /// Deletes a trigger and waits until it is gone.
@@ -60,14 +60,14 @@ pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
         .uuid(uuid)
         .send()
         .await?;
-    for _ in 0..300 {
+    for _ in 0..1500 {
         match lambda.get_event_source_mapping().uuid(uuid).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
             Err(error) => return Err(error.into()),
             Ok(_) => sleep(Duration::from_millis(200)).await,
         }
     }
-    Err(format!("the trigger {uuid} is still there after a minute").into())
+    Err(format!("the trigger {uuid} is still there after five minutes").into())
 }
 
 /// What triggers and policies call the queue.
