@@ -19,6 +19,14 @@ pub struct Args {
 }
 // ANCHOR_END: args
 
+/// The option of the programs that ask one queue for something.
+#[derive(Parser)]
+pub struct QueueArgs {
+    /// The queue's name
+    #[arg(long, value_name = "NAME", default_value = "StandardQueue")]
+    pub queue: String,
+}
+
 // ANCHOR: stream_args
 /// The options of the programs that put into a stream, or get from it, until ^C.
 #[derive(Parser)]

@@ -2,6 +2,7 @@
 //! The pages show each part where it is first needed.
 
 mod args;
+pub mod check;
 mod connect;
 pub mod cost;
 mod error;
@@ -11,7 +12,7 @@ mod stream;
 mod template;
 mod time;
 
-pub use args::{flag, options, Args, StreamArgs};
+pub use args::{flag, options, Args, QueueArgs, StreamArgs};
 pub use connect::{connect, endpoint, named};
 pub use error::{Error, Result};
 pub use queue::{

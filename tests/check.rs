@@ -1,0 +1,307 @@
+//! The exercises of the pages as a reader goes through them: not done, done wrongly, done. The program `check` must
+//! tell these from each other.
+
+mod session;
+
+use localcloud::{LocalCloud, Options};
+use snippets::check::PAGES;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+use std::{env, fs, thread};
+
+/// An exercise. Its commands are those of the book, without `cargo run --bin`.
+struct Exercise {
+    page: &'static str,
+    /// What the page needs to begin with.
+    setup: &'static [&'static str],
+    /// What `check` says before anything is done.
+    at_first: &'static str,
+    /// What is done wrongly, and by which words `check` tells. The commands may fail.
+    mistakes: &'static [(&'static [&'static str], &'static str)],
+    /// The page's solution, which also mends the mistakes.
+    solution: &'static [&'static str],
+}
+
+const EXERCISES: &[Exercise] = &[
+    Exercise {
+        page: "02-create",
+        setup: &[],
+        at_first: "there is no stack alice-SQSStandardQueue",
+        mistakes: &[
+            (&["create"], "LAB_NAME=alice must stand before the command"),
+            (
+                &[
+                    "LAB_NAME=alice create",
+                    "LAB_NAME=alice cleanup",
+                    "LAB_NAME=alice create",
+                ],
+                "is ROLLBACK_COMPLETE",
+            ),
+        ],
+        solution: &[
+            "LAB_NAME=alice cleanup",
+            "-- clock +60s",
+            "LAB_NAME=alice create",
+        ],
+    },
+    Exercise {
+        page: "03-send",
+        setup: &["create"],
+        at_first: "holds no message that is delayed",
+        mistakes: &[(&["send --count 1"], "sent without a delay")],
+        solution: &["send-later"],
+    },
+    Exercise {
+        page: "04-receive",
+        setup: &["create"],
+        at_first: "the default is a short poll",
+        mistakes: &[
+            (&["send --count 3"], "StandardQueue holds 3 messages"),
+            (&["crash"], "received, and not deleted"),
+        ],
+        solution: &[
+            "-- clock +30s",
+            "receive --count 3",
+            "set ReceiveMessageWaitTimeSeconds=20",
+        ],
+    },
+    Exercise {
+        page: "05-visibility",
+        setup: &["create"],
+        at_first: "hides a received message for 30 s",
+        mistakes: &[(&["set VisibilityTimeout=43200"], "nobody notices a crash")],
+        solution: &["set VisibilityTimeout=60"],
+    },
+];
+
+/// So many exercises are done at a time.
+const AT_A_TIME: usize = 4;
+
+#[test]
+fn each_check_fails_before_the_exercise_names_the_mistake_and_passes_after_it() {
+    let waiting = Mutex::new(EXERCISES.iter());
+    let next = || waiting.lock().expect("no thread has panicked here").next();
+    let faults = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(exercise) = next() {
+                    if let Err(fault) = exercise.go_through() {
+                        faults.lock().expect("nor here").push(fault);
+                    }
+                }
+            });
+        }
+    });
+    let faults = faults.into_inner().expect("nor here");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+impl Exercise {
+    fn go_through(&self) -> Result<(), String> {
+        let reader = Reader::new(self.page);
+        let check = format!("check {}", &self.page[..2]);
+        for command in self.setup {
+            reader.succeeds(command)?;
+        }
+        reader.is_told(&check, self.at_first)?;
+        for (commands, words) in self.mistakes {
+            for command in *commands {
+                reader.types(command);
+            }
+            reader.is_told(&check, words)?;
+        }
+        if reader.progress().is_some() {
+            return Err(format!("{}: noted before it is done", self.page));
+        }
+        for command in self.solution {
+            reader.succeeds(command)?;
+        }
+        for _ in 0..2 {
+            reader.succeeds(&check)?;
+        }
+        match reader.progress() {
+            Some(noted) if noted == format!("{}\n", self.page) => Ok(()),
+            noted => Err(format!("{}: the progress is {noted:?}", self.page)),
+        }
+    }
+}
+
+/// A reader with a local cloud and a folder of their own.
+struct Reader {
+    cloud: LocalCloud,
+    folder: PathBuf,
+}
+
+impl Reader {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder for what the programs write");
+        let options = Options {
+            patience: Some(Duration::from_millis(200)),
+            ..Options::default()
+        };
+        let cloud = LocalCloud::start(options).expect("the local cloud starts");
+        Self { cloud, folder }
+    }
+
+    /// What the command prints.
+    fn types(&self, command: &str) -> String {
+        session::run(
+            &in_full(command),
+            &self.folder,
+            &self.cloud.endpoint(),
+            None,
+        )
+    }
+
+    fn succeeds(&self, command: &str) -> Result<String, String> {
+        let printed = self.types(command);
+        match printed.contains("(exit code") {
+            true => Err(format!("{command} failed:\n{printed}")),
+            false => Ok(printed),
+        }
+    }
+
+    /// The check fails with these words and the page's hint.
+    fn is_told(&self, check: &str, words: &str) -> Result<(), String> {
+        let printed = self.types(check);
+        for part in ["Not yet: ", words, "The page's hint: ", "(exit code 1)\n"] {
+            if !printed.contains(part) {
+                return Err(format!("{check} doesn't say `{part}`:\n{printed}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join("progress.txt")).ok()
+    }
+}
+
+/// `cargo run --bin send -- --count 3` for `send --count 3`, `cargo run -- status` for `-- status`.
+fn in_full(command: &str) -> String {
+    let (variables, command) = match command.split_once(' ') {
+        Some((variable, rest)) if variable.starts_with("LAB_") => (format!("{variable} "), rest),
+        _ => (String::new(), command),
+    };
+    match command.split_once(' ') {
+        Some(("--", arguments)) => format!("{variables}cargo run -- {arguments}"),
+        Some((program, arguments)) => {
+            format!("{variables}cargo run --bin {program} -- {arguments}")
+        }
+        None => format!("{variables}cargo run --bin {command}"),
+    }
+}
+
+#[test]
+fn the_first_page_wants_a_second_cloud() {
+    let reader = Reader::new("01-whoami");
+    let told = |elsewhere: &str, words: &str| {
+        let command = format!("AWS_ENDPOINT_URL={elsewhere} cargo run --bin check -- 01");
+        let printed = session::run(&command, &reader.folder, &reader.cloud.endpoint(), None);
+        assert!(
+            printed.contains(words) && printed.contains("(exit code 1)"),
+            "{printed}"
+        );
+    };
+    told(
+        "http://127.0.0.1:4566",
+        "AWS_ENDPOINT_URL must stand before this command, too",
+    );
+    told("http://127.0.0.1:9", "no local cloud at 127.0.0.1:9");
+    let printed = reader.types("check 01");
+    assert!(
+        printed.contains("Done: ") && !printed.contains("(exit code"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_page_has_several_names() {
+    let reader = Reader::new("names");
+    for name in ["5", "05", "visibility", "05-visibility"] {
+        reader.types("create");
+        let printed = reader.types(&format!("check {name}"));
+        assert!(
+            printed.contains("hides a received message for 30 s"),
+            "{name}: {printed}"
+        );
+    }
+    let printed = reader.types("check 30");
+    assert!(
+        printed.contains("there is no exercise 30") && printed.contains("(exit code 1)"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn without_a_page_all_are_listed_with_their_state() {
+    let reader = Reader::new("list");
+    fs::write(reader.folder.join("progress.txt"), "03-send\n04-receive\n").expect("a file");
+    let printed = reader.types("check");
+    let done = printed.lines().filter(|line| line.starts_with("done"));
+    let done: Vec<_> = done
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(done, ["03-send", "04-receive"], "{printed}");
+    assert!(PAGES.iter().all(|page| printed.contains(page)), "{printed}");
+    assert!(printed.contains("Receiving and deleting"), "{printed}");
+}
+
+#[test]
+fn each_exercise_of_the_book_has_a_check_a_hint_and_the_tested_solution() {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book");
+    let names = fs::read_dir(&book)
+        .expect("the book")
+        .map(|entry| entry.expect("a page").file_name());
+    let names: BTreeSet<String> = names.filter_map(|name| name.into_string().ok()).collect();
+    let mut with_exercise = Vec::new();
+    let mut faults = Vec::new();
+    for page in names.iter().filter_map(|name| name.strip_suffix(".md")) {
+        let text = fs::read_to_string(book.join(format!("{page}.md"))).expect("a page");
+        let Some((_, exercise)) = text.split_once("\n## Exercise\n") else {
+            continue;
+        };
+        with_exercise.push(page.to_owned());
+        let (exercise, _) = exercise.split_once("\n## ").unwrap_or((exercise, ""));
+        let exercise = with_sessions(exercise, &book);
+        let check = format!(
+            "cargo run --bin check -- {}` says whether it is done",
+            &page[..2]
+        );
+        let solution = EXERCISES
+            .iter()
+            .find(|exercise| exercise.page == page)
+            .map_or(&[][..], |exercise| exercise.solution);
+        let solution = solution.iter().map(|command| in_full(command));
+        for part in [check, "<summary>Hint</summary>".to_owned()]
+            .into_iter()
+            .chain(solution)
+        {
+            if !exercise.contains(&part) {
+                faults.push(format!(
+                    "book/{page}.md: nothing of `{part}` in its exercise"
+                ));
+            }
+        }
+    }
+    assert_eq!(with_exercise, PAGES);
+    let mut checked: BTreeSet<_> = EXERCISES.iter().map(|exercise| exercise.page).collect();
+    checked.insert("01-whoami");
+    assert_eq!(checked, BTreeSet::from(PAGES));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The exercise with the sessions that it includes.
+fn with_sessions(exercise: &str, book: &Path) -> String {
+    let mut text = exercise.to_owned();
+    for include in exercise.split("{{#include ").skip(1) {
+        let file = include.split(['}', ':']).next().unwrap_or_default();
+        text += &fs::read_to_string(book.join(file)).expect("an included file");
+    }
+    text
+}
