@@ -20,7 +20,9 @@ struct Exercise {
     at_first: &'static str,
     /// What is done wrongly, and by which words `check` tells. The commands may fail.
     mistakes: &'static [(&'static [&'static str], &'static str)],
-    /// The page's solution, which also mends the mistakes.
+    /// What clears up after the mistakes.
+    afresh: &'static [&'static str],
+    /// The page's solution.
     solution: &'static [&'static str],
 }
 
@@ -40,17 +42,15 @@ const EXERCISES: &[Exercise] = &[
                 "is ROLLBACK_COMPLETE",
             ),
         ],
-        solution: &[
-            "LAB_NAME=alice cleanup",
-            "-- clock +60s",
-            "LAB_NAME=alice create",
-        ],
+        afresh: &["LAB_NAME=alice cleanup", "-- clock +60s"],
+        solution: &["LAB_NAME=alice create"],
     },
     Exercise {
         page: "03-send",
         setup: &["create"],
         at_first: "holds no message that is delayed",
         mistakes: &[(&["send --count 1"], "sent without a delay")],
+        afresh: &[],
         solution: &["send-later"],
     },
     Exercise {
@@ -61,6 +61,7 @@ const EXERCISES: &[Exercise] = &[
             (&["send --count 3"], "StandardQueue holds 3 messages"),
             (&["crash"], "received, and not deleted"),
         ],
+        afresh: &[],
         solution: &[
             "-- clock +30s",
             "receive --count 3",
@@ -72,7 +73,226 @@ const EXERCISES: &[Exercise] = &[
         setup: &["create"],
         at_first: "hides a received message for 30 s",
         mistakes: &[(&["set VisibilityTimeout=43200"], "nobody notices a crash")],
+        afresh: &[],
         solution: &["set VisibilityTimeout=60"],
+    },
+    Exercise {
+        page: "06-dead-letters",
+        setup: &["create"],
+        at_first: "has no RedrivePolicy",
+        mistakes: &[
+            (
+                &["dead-letter-queue --receives 1"],
+                "a maxReceiveCount of 1",
+            ),
+            (
+                &[
+                    "dead-letter-queue",
+                    "set --queue DeadLetterQueue MessageRetentionPeriod=345600",
+                ],
+                "the retention of the dead-letter queue was not raised",
+            ),
+        ],
+        afresh: &[],
+        solution: &["dead-letter-queue"],
+    },
+    Exercise {
+        page: "07-batch",
+        setup: &["create"],
+        at_first: "a batch of eleven is refused as a whole",
+        mistakes: &[
+            (&["send --count 10"], "was not sent again"),
+            (&["batch-eleven"], "what was sent already was sent again"),
+        ],
+        afresh: &["receive --count 21"],
+        solution: &["batch-eleven"],
+    },
+    Exercise {
+        page: "08-once",
+        setup: &["create"],
+        at_first: "StandardQueue holds 0 messages",
+        mistakes: &[
+            (&["send --count 1"], "the answer was not lost"),
+            (&["send --count 2"], "the queue was not empty before"),
+        ],
+        afresh: &["receive --count 3"],
+        solution: &[
+            "-- fault lost-response --target SendMessage",
+            "send --count 1",
+        ],
+    },
+    Exercise {
+        page: "09-fifo",
+        setup: &["create fifo-queue"],
+        at_first: "no message waits in FIFOQueue.fifo",
+        mistakes: &[
+            (
+                &["send --queue FIFOQueue.fifo --count 3"],
+                "a message without a group is refused",
+            ),
+            (&["fifo --count 1"], "1 message in FIFOQueue.fifo"),
+        ],
+        afresh: &[],
+        solution: &["fifo --count 3"],
+    },
+    Exercise {
+        page: "10-groups",
+        setup: &["create fifo-queue"],
+        at_first: "no message waits in FIFOQueue.fifo",
+        mistakes: &[
+            (&["fifo --count 3"], "one group is one line"),
+            (&["crash --queue FIFOQueue.fifo"], "its group is blocked"),
+        ],
+        afresh: &["-- clock +30s"],
+        solution: &["fifo --group Group2 --count 3"],
+    },
+    Exercise {
+        page: "11-deduplication",
+        setup: &["create fifo-queue"],
+        at_first: "no message waits in FIFOQueue.fifo",
+        mistakes: &[(
+            &["send-same", "send-same"],
+            "the second was taken for a repetition",
+        )],
+        afresh: &[],
+        solution: &["send-same --id another-order"],
+    },
+    Exercise {
+        page: "12-not-once",
+        setup: &["create fifo-queue"],
+        at_first: "no message waits in FIFOQueue.fifo",
+        mistakes: &[
+            (&["send-same", "send-same"], "sent again too soon"),
+            (
+                &["send-same --id another-order"],
+                "with another one it is another order",
+            ),
+        ],
+        afresh: &[],
+        solution: &["-- clock +5m", "send-same"],
+    },
+    Exercise {
+        page: "13-both",
+        setup: &["create", "create kinesis-stream"],
+        at_first: "KinesisStream has 0 records",
+        mistakes: &[
+            (
+                &["put --count 10", "send --count 10"],
+                "StandardQueue holds 10 messages",
+            ),
+            (&["crash"], "only what is deleted is gone"),
+        ],
+        afresh: &["-- clock +30s", "receive --count 10"],
+        solution: &[
+            "put --count 10",
+            "send --count 10",
+            "receive --count 10",
+            "get --from start --count 10",
+        ],
+    },
+    Exercise {
+        page: "14-put",
+        setup: &["create kinesis-stream"],
+        at_first: "KinesisStream has no records",
+        mistakes: &[(&["put --count 3"], "random keys")],
+        afresh: &[],
+        solution: &["put-one customer-7 created", "put-one customer-7 paid"],
+    },
+    Exercise {
+        page: "15-get",
+        setup: &["create kinesis-stream"],
+        at_first: "keeps its records for 24 hours",
+        mistakes: &[
+            (&["retention"], "that of a stream of its own"),
+            (&["keep-longer", "keep-longer --back"], "for 24 hours"),
+        ],
+        afresh: &[],
+        solution: &["keep-longer"],
+    },
+    Exercise {
+        page: "16-lost-records",
+        setup: &["create", "create kinesis-stream"],
+        at_first: "KinesisStream has 0 records",
+        mistakes: &[
+            (&["mended --old"], "LATEST after each batch"),
+            (&["send --count 5"], "the queue was not empty before"),
+        ],
+        afresh: &["-- clock +25h", "receive --count 10"],
+        solution: &["mended"],
+    },
+    Exercise {
+        page: "17-put-many",
+        setup: &["create kinesis-stream"],
+        at_first: "KinesisStream has no records of account-7",
+        mistakes: &[
+            (
+                &["put-one account-7 A", "put-one account-7 C"],
+                "one was not stored",
+            ),
+            (&["put-one account-7 B"], "behind what had followed it"),
+        ],
+        afresh: &[],
+        solution: &[
+            "put-one account-7 A",
+            "put-one account-7 B",
+            "put-one account-7 C",
+        ],
+    },
+    Exercise {
+        page: "18-hot-keys",
+        setup: &["create kinesis-stream"],
+        at_first: "no record whose key begins with berlin",
+        mistakes: &[
+            (
+                &["put-one berlin-receipt-1 12.50"],
+                "so nothing keeps the order of a till",
+            ),
+            (
+                &[
+                    "-- clock +25h",
+                    "put-one berlin 12.50",
+                    "put-one berlin 3.20",
+                ],
+                "a hot key",
+            ),
+        ],
+        afresh: &[],
+        solution: &[
+            "put-one berlin-till-1 12.50",
+            "put-one berlin-till-2 3.20",
+            "put-one berlin-till-1 4.00",
+            "put-one berlin-till-2 7.90",
+        ],
+    },
+    Exercise {
+        page: "19-reshard",
+        setup: &["create kinesis-stream"],
+        at_first: "1 open shard, 0 of them from a split",
+        mistakes: &[(
+            &["split", "split --back"],
+            "1 open shard, 0 of them from a split",
+        )],
+        afresh: &[],
+        solution: &["split"],
+    },
+    Exercise {
+        page: "20-checkpoints",
+        setup: &["create kinesis-stream"],
+        at_first: "no checkpoints.json in this folder",
+        mistakes: &[(
+            &["put --count 12", "checkpoints --count 12"],
+            "before the checkpoint of its last batch",
+        )],
+        afresh: &[],
+        solution: &["checkpoints ^C 4"],
+    },
+    Exercise {
+        page: "21-fan-out",
+        setup: &["create kinesis-stream"],
+        at_first: "no consumer of KinesisStream is registered",
+        mistakes: &[(&["same-consumer"], "with a stream of its own")],
+        afresh: &[],
+        solution: &["register"],
     },
 ];
 
@@ -116,7 +336,7 @@ impl Exercise {
         if reader.progress().is_some() {
             return Err(format!("{}: noted before it is done", self.page));
         }
-        for command in self.solution {
+        for command in self.afresh.iter().chain(self.solution) {
             reader.succeeds(command)?;
         }
         for _ in 0..2 {
@@ -148,13 +368,15 @@ impl Reader {
         Self { cloud, folder }
     }
 
-    /// What the command prints.
+    /// What the command prints. With `^C 3` at its end, it is interrupted after three lines.
     fn types(&self, command: &str) -> String {
+        let (command, lines) = command.split_once(" ^C ").unwrap_or((command, ""));
+        let endpoint = self.cloud.endpoint();
         session::run(
             &in_full(command),
             &self.folder,
-            &self.cloud.endpoint(),
-            None,
+            &endpoint,
+            lines.parse().ok(),
         )
     }
 
@@ -277,7 +499,10 @@ fn each_exercise_of_the_book_has_a_check_a_hint_and_the_tested_solution() {
             .iter()
             .find(|exercise| exercise.page == page)
             .map_or(&[][..], |exercise| exercise.solution);
-        let solution = solution.iter().map(|command| in_full(command));
+        let solution = solution
+            .iter()
+            .filter_map(|command| command.split(" ^C").next());
+        let solution = solution.map(in_full);
         for part in [check, "<summary>Hint</summary>".to_owned()]
             .into_iter()
             .chain(solution)
@@ -289,11 +514,11 @@ fn each_exercise_of_the_book_has_a_check_a_hint_and_the_tested_solution() {
             }
         }
     }
-    assert_eq!(with_exercise, PAGES);
     let mut checked: BTreeSet<_> = EXERCISES.iter().map(|exercise| exercise.page).collect();
     checked.insert("01-whoami");
-    assert_eq!(checked, BTreeSet::from(PAGES));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_eq!(with_exercise, PAGES);
+    assert_eq!(checked, BTreeSet::from(PAGES));
 }
 
 /// The exercise with the sessions that it includes.

@@ -20,8 +20,8 @@ pub use queue::{
     scratch_name, scratch_queue,
 };
 pub use stream::{
-    active, delete_stream, from_the_start, hash_key, iterator, put, read, register, scratch_stream,
-    shards, uuid, without_retries,
+    active, delete_stream, from_the_start, hash_key, is_open, iterator, put, read, register,
+    scratch_stream, shards, uuid, without_retries,
 };
 pub use template::{Template, TEMPLATES};
 pub use time::{pass, until_ctrl_c};

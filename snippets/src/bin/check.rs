@@ -3,7 +3,7 @@
 //!     cargo run --bin check
 //!     cargo run --bin check -- 04
 
-use snippets::check::{self, queues, start, Clients, Verdict};
+use snippets::check::{self, queues, start, streams, Clients, Verdict};
 use snippets::{connect, options, Result};
 use std::process::ExitCode;
 
@@ -53,6 +53,22 @@ async fn look(page: &str, clients: &Clients) -> Result<Verdict> {
         "03-send" => queues::send(clients).await,
         "04-receive" => queues::receive(clients).await,
         "05-visibility" => queues::visibility(clients).await,
+        "06-dead-letters" => queues::dead_letters(clients).await,
+        "07-batch" => queues::batch(clients).await,
+        "08-once" => queues::once(clients).await,
+        "09-fifo" => queues::fifo(clients).await,
+        "10-groups" => queues::groups(clients).await,
+        "11-deduplication" => queues::deduplication(clients).await,
+        "12-not-once" => queues::not_once(clients).await,
+        "13-both" => streams::both(clients).await,
+        "14-put" => streams::put(clients).await,
+        "15-get" => streams::get(clients).await,
+        "16-lost-records" => streams::lost_records(clients).await,
+        "17-put-many" => streams::put_many(clients).await,
+        "18-hot-keys" => streams::hot_keys(clients).await,
+        "19-reshard" => streams::reshard(clients).await,
+        "20-checkpoints" => streams::checkpoints(clients).await,
+        "21-fan-out" => streams::fan_out(clients).await,
         _ => Err(format!("{page} has no check").into()),
     }
 }

@@ -4,10 +4,12 @@ mod page;
 mod progress;
 pub mod queues;
 pub mod start;
+pub mod streams;
 
 use crate::Result;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cloudformation;
+use aws_sdk_kinesis as kinesis;
 use aws_sdk_sqs as sqs;
 use aws_sdk_sts as sts;
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ pub fn mistake(what: impl Into<String>, mistake: impl Into<String>) -> Result<Ve
 /// A client for each service that the first pages use.
 pub struct Clients {
     pub cloudformation: cloudformation::Client,
+    pub kinesis: kinesis::Client,
     pub sqs: sqs::Client,
     pub sts: sts::Client,
 }
@@ -55,6 +58,7 @@ impl Clients {
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             cloudformation: cloudformation::Client::new(config),
+            kinesis: kinesis::Client::new(config),
             sqs: sqs::Client::new(config),
             sts: sts::Client::new(config),
         }

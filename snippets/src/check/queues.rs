@@ -1,27 +1,36 @@
-//! The pages about queues. What a queue holds is judged by its attributes, which change nothing.
+//! The pages about queues. What a standard queue holds is judged by its attributes: receiving a message would count as one
+//! more receive, after which it may be a dead letter. What is looked at in a FIFO queue stays visible.
 
 use super::{count, done, missing, mistake, Clients, Verdict};
 use crate::{named, queue_url, Result};
+use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::MessageSystemAttributeName::{
+    self, MessageDeduplicationId, MessageGroupId,
+};
 use aws_sdk_sqs::types::QueueAttributeName::{
     self, All, ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed,
-    ApproximateNumberOfMessagesNotVisible, ReceiveMessageWaitTimeSeconds, VisibilityTimeout,
+    ApproximateNumberOfMessagesNotVisible, MessageRetentionPeriod, ReceiveMessageWaitTimeSeconds,
+    RedrivePolicy, VisibilityTimeout,
 };
 use aws_sdk_sqs::Client;
-use std::collections::HashMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A queue as its attributes describe it.
-struct Queue {
-    name: String,
+pub struct Queue {
+    pub name: String,
+    url: String,
     attributes: HashMap<QueueAttributeName, String>,
 }
 
 impl Queue {
-    async fn find(sqs: &Client, name: &str) -> Result<Self> {
+    pub async fn find(sqs: &Client, name: &str) -> Result<Self> {
         let url = queue_url(sqs, name).await?;
-        let asked = sqs.get_queue_attributes().queue_url(url);
+        let asked = sqs.get_queue_attributes().queue_url(&url);
         let answer = asked.attribute_names(All).send().await?;
         Ok(Self {
             name: named(name),
+            url,
             attributes: answer.attributes.unwrap_or_default(),
         })
     }
@@ -32,11 +41,11 @@ impl Queue {
         value.and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    fn visible(&self) -> u64 {
+    pub fn visible(&self) -> u64 {
         self.number(ApproximateNumberOfMessages)
     }
 
-    fn in_flight(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         self.number(ApproximateNumberOfMessagesNotVisible)
     }
 
@@ -93,4 +102,188 @@ pub async fn visibility(clients: &Clients) -> Result<Verdict> {
             "far longer than the work: so long nobody notices a crash",
         ),
     }
+}
+
+/// What is received too often goes to a queue of its own, which keeps it for longer.
+pub async fn dead_letters(clients: &Clients) -> Result<Verdict> {
+    let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
+    let name = &queue.name;
+    let Some(policy) = queue.attributes.get(&RedrivePolicy) else {
+        return missing(format!("{name} has no RedrivePolicy"));
+    };
+    let policy: Value = serde_json::from_str(policy)?;
+    let target = policy["deadLetterTargetArn"].as_str().unwrap_or_default();
+    if target.rsplit(':').next() != Some(named("DeadLetterQueue").as_str()) {
+        return missing(format!("the dead letters of {name} go to {target}"));
+    }
+    let dead = Queue::find(&clients.sqs, "DeadLetterQueue").await?;
+    let days = |queue: &Queue| queue.number(MessageRetentionPeriod) / (24 * 60 * 60);
+    let (kept, kept_dead) = (days(&queue), days(&dead));
+    match policy["maxReceiveCount"].as_u64() {
+        Some(1) => mistake(
+            format!("{name} gives a message up after one receive"),
+            "a maxReceiveCount of 1: each crash of a receiver puts a good message aside",
+        ),
+        _ if kept_dead <= kept => mistake(
+            format!("{name} keeps a message for {kept} days, {} for {kept_dead}", dead.name),
+            "the retention of the dead-letter queue was not raised. A dead letter is as old as its first sending",
+        ),
+        _ => done(format!(
+            "{name} puts a message aside after {} receives, in {} for {kept_dead} days",
+            policy["maxReceiveCount"], dead.name
+        )),
+    }
+}
+
+/// Eleven orders are in the queue, each once.
+pub async fn batch(clients: &Clients) -> Result<Verdict> {
+    let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
+    let visible = queue.visible();
+    let holds = format!("{} holds {}", queue.name, count(visible, "message"));
+    match visible {
+        0 => mistake(holds, "a batch of eleven is refused as a whole"),
+        1..11 => mistake(
+            holds,
+            "what did not fit into the first batch, or failed in it, was not sent again",
+        ),
+        11 => done(holds),
+        _ => mistake(
+            holds,
+            "the queue was not empty before, or what was sent already was sent again",
+        ),
+    }
+}
+
+/// What was sent once is in the queue twice.
+pub async fn once(clients: &Clients) -> Result<Verdict> {
+    let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
+    let visible = queue.visible();
+    let holds = format!("{} holds {}", queue.name, count(visible, "message"));
+    match visible {
+        0 => missing(holds),
+        1 => mistake(
+            holds,
+            "the answer was not lost: the fault must wait before the message is sent",
+        ),
+        2 => done(holds),
+        _ => mistake(holds, "the queue was not empty before"),
+    }
+}
+
+/// Up to ten messages that wait in the FIFO queue, in their order.
+struct Waiting {
+    queue: Queue,
+    messages: Vec<Message>,
+}
+
+impl Waiting {
+    async fn look(sqs: &Client) -> Result<Self> {
+        let queue = Queue::find(sqs, "FIFOQueue.fifo").await?;
+        let looking = sqs.receive_message().queue_url(&queue.url);
+        let looking = looking.visibility_timeout(0).max_number_of_messages(10);
+        let looking = looking.message_system_attribute_names(MessageSystemAttributeName::All);
+        let messages = looking.wait_time_seconds(1).send().await?.messages;
+        Ok(Self {
+            queue,
+            messages: messages.unwrap_or_default(),
+        })
+    }
+
+    fn groups(&self) -> BTreeSet<&str> {
+        let messages = self.messages.iter();
+        messages
+            .map(|message| attribute(message, MessageGroupId))
+            .collect()
+    }
+
+    /// For each body the deduplication ids of its messages.
+    fn ids(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut ids: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for message in &self.messages {
+            let id = attribute(message, MessageDeduplicationId);
+            ids.entry(message.body().unwrap_or_default())
+                .or_default()
+                .push(id);
+        }
+        ids
+    }
+}
+
+fn attribute(message: &Message, name: MessageSystemAttributeName) -> &str {
+    let value = message.attributes().and_then(|all| all.get(&name));
+    value.map_or("", String::as_str)
+}
+
+/// Three messages wait.
+pub async fn fifo(clients: &Clients) -> Result<Verdict> {
+    let waiting = Waiting::look(&clients.sqs).await?;
+    let name = &waiting.queue.name;
+    match waiting.messages.len() {
+        0 => mistake(
+            format!("no message waits in {name}"),
+            "a message without a group is refused, and only the sender hears of it",
+        ),
+        messages @ 1..3 => missing(format!("{} in {name}", count(messages as u64, "message"))),
+        messages => done(format!("{messages} messages wait in {name}")),
+    }
+}
+
+/// Two receivers would have something to do.
+pub async fn groups(clients: &Clients) -> Result<Verdict> {
+    let waiting = Waiting::look(&clients.sqs).await?;
+    let (name, in_flight) = (&waiting.queue.name, waiting.queue.in_flight());
+    let groups = Vec::from_iter(waiting.groups());
+    match (groups.len(), in_flight) {
+        (2.., _) => done(format!(
+            "messages of {} wait in {name}",
+            groups.join(" and ")
+        )),
+        (_, 1..) => mistake(
+            format!("{name} has {} in flight", count(in_flight, "message")),
+            "received, and not deleted: until the message is back, its group is blocked",
+        ),
+        (0, 0) => missing(format!("no message waits in {name}")),
+        (1, 0) => mistake(
+            format!("all that wait in {name} are of {}", groups[0]),
+            "one group is one line: a second receiver has nothing to do",
+        ),
+    }
+}
+
+/// Two orders that read the same wait, because each has a deduplication id of its own.
+pub async fn deduplication(clients: &Clients) -> Result<Verdict> {
+    let waiting = Waiting::look(&clients.sqs).await?;
+    let ids = waiting.ids();
+    let twice = |ids: &Vec<&str>| different(ids) > 1;
+    match ids.iter().find(|(_, ids)| twice(ids)) {
+        Some((body, _)) => done(format!("`{body}` waits twice, each with an id of its own")),
+        None if ids.is_empty() => missing(format!("no message waits in {}", waiting.queue.name)),
+        None => mistake(
+            "each message waits once",
+            "two sends with one deduplication id, and the second was taken for a repetition",
+        ),
+    }
+}
+
+/// One order waits twice: when it was sent again, its deduplication id was forgotten.
+pub async fn not_once(clients: &Clients) -> Result<Verdict> {
+    let waiting = Waiting::look(&clients.sqs).await?;
+    let ids = waiting.ids();
+    let again = |ids: &Vec<&str>| ids.len() > different(ids);
+    match ids.iter().find(|(_, ids)| again(ids)) {
+        Some((body, _)) => done(format!("`{body}` waits twice, with one id")),
+        None if ids.is_empty() => missing(format!("no message waits in {}", waiting.queue.name)),
+        None if ids.values().any(|ids| ids.len() > 1) => mistake(
+            "two messages read the same, and their ids differ",
+            "an order that is sent again keeps its id: with another one it is another order",
+        ),
+        None => mistake(
+            "each message waits once",
+            "sent again too soon: the deduplication id was still known, and nothing was stored",
+        ),
+    }
+}
+
+fn different(ids: &[&str]) -> usize {
+    BTreeSet::from_iter(ids).len()
 }
