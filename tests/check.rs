@@ -294,6 +294,131 @@ const EXERCISES: &[Exercise] = &[
         afresh: &[],
         solution: &["register"],
     },
+    Exercise {
+        page: "22-sqs-function",
+        setup: &["create", "create sqs-function"],
+        at_first: "there is no function SQSFunction",
+        mistakes: &[
+            (
+                &["deploy sqs-function", "trigger sqs-function"],
+                "the policy is not attached",
+            ),
+            (&["allow sqs-function"], "SQSFunction has no trigger"),
+            (
+                &["trigger sqs-function"],
+                "has printed no message of the queue",
+            ),
+            (
+                &["adjust sqs-function --pause"],
+                "the trigger of SQSFunction is Disabled",
+            ),
+        ],
+        afresh: &["adjust sqs-function --resume"],
+        solution: &["send --count 1", "logs sqs-function --count 4"],
+    },
+    Exercise {
+        page: "23-half-a-batch",
+        setup: WITH_SQS_FUNCTION,
+        at_first: "SQSFunction has no trigger",
+        mistakes: &[(
+            &["trigger sqs-function"],
+            "ReportBatchItemFailures is not among",
+        )],
+        afresh: &[],
+        solution: &["adjust sqs-function --report"],
+    },
+    Exercise {
+        page: "24-poison",
+        setup: &[],
+        at_first: "no queue of the experiment is left",
+        mistakes: &[(
+            &["poison --keep --no-report"],
+            "good messages died with the poison",
+        )],
+        afresh: &[],
+        solution: &["poison --keep"],
+    },
+    Exercise {
+        page: "25-scaling",
+        setup: WITH_SQS_FUNCTION,
+        at_first: "SQSFunction has no trigger",
+        mistakes: &[
+            (
+                &["trigger sqs-function"],
+                "is Enabled, and StandardQueue holds 0 messages",
+            ),
+            (
+                &["adjust sqs-function --delete"],
+                "one that is disabled rests",
+            ),
+            (
+                &["trigger sqs-function", "adjust sqs-function --pause"],
+                "is Disabled, and StandardQueue holds 0",
+            ),
+        ],
+        afresh: &[],
+        solution: &["adjust sqs-function --pause", "send --count 3"],
+    },
+    Exercise {
+        page: "26-kinesis-function",
+        setup: WITH_KINESIS_FUNCTION,
+        at_first: "KinesisFunction has no trigger",
+        mistakes: &[(&["trigger kinesis-function"], "begins at LATEST")],
+        afresh: &[],
+        solution: &[
+            "adjust kinesis-function --delete",
+            "trigger kinesis-function --from start",
+        ],
+    },
+    Exercise {
+        page: "27-blocked-shard",
+        setup: WITH_KINESIS_FUNCTION,
+        at_first: "KinesisFunction has no trigger",
+        mistakes: &[
+            (&["trigger kinesis-function"], "retries without end"),
+            (
+                &["adjust kinesis-function --retries 2"],
+                "good records are given up with the bad one",
+            ),
+        ],
+        afresh: &[],
+        solution: &["adjust kinesis-function --retries 2 --split"],
+    },
+    Exercise {
+        page: "28-least-privilege",
+        setup: &["create sqs-function"],
+        at_first: "may receive from no queue",
+        mistakes: &[
+            (&["allow sqs-function"], "has a wildcard"),
+            (
+                &["allow sqs-function --only AnotherQueue"],
+                "may receive from AnotherQueue only",
+            ),
+        ],
+        afresh: &[],
+        solution: &["allow sqs-function --only StandardQueue"],
+    },
+    Exercise {
+        page: "29-cleanup",
+        setup: &["create", "dead-letter-queue", "LAB_NAME=alice create"],
+        at_first: "still there: the stack SQSStandardQueue",
+        mistakes: &[(&["cleanup"], "made with LAB_NAME=alice")],
+        afresh: &[],
+        solution: &["LAB_NAME=alice cleanup"],
+    },
+];
+
+const WITH_SQS_FUNCTION: &[&str] = &[
+    "create",
+    "create sqs-function",
+    "deploy sqs-function",
+    "allow sqs-function",
+];
+const WITH_KINESIS_FUNCTION: &[&str] = &[
+    "create kinesis-stream",
+    "create kinesis-function",
+    "deploy kinesis-function",
+    "allow kinesis-function",
 ];
 
 /// So many exercises are done at a time.

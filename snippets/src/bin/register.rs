@@ -9,8 +9,9 @@ use snippets::{connect, named, register, Result};
 #[tokio::main]
 async fn main() -> Result {
     let kinesis = Client::new(&connect().await);
-    let arn = register(&kinesis, &named("KinesisStream"), "bills").await?;
-    println!("Active: {arn}");
+    let stream = named("KinesisStream");
+    register(&kinesis, &stream, "bills").await?;
+    println!("bills is a consumer of {stream}, and active");
     Ok(())
 }
 // ANCHOR_END: all

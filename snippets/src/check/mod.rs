@@ -89,7 +89,7 @@ pub fn conclude(page: &str, verdict: &Verdict) -> ExitCode {
 }
 
 /// `1 message`, `2 messages`.
-fn count(number: u64, noun: &str) -> String {
+pub fn count(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{ending}")
 }

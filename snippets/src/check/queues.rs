@@ -24,12 +24,16 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// The queue that the lab calls by this name.
     pub async fn find(sqs: &Client, name: &str) -> Result<Self> {
-        let url = queue_url(sqs, name).await?;
+        Self::at(sqs, queue_url(sqs, name).await?).await
+    }
+
+    pub async fn at(sqs: &Client, url: String) -> Result<Self> {
         let asked = sqs.get_queue_attributes().queue_url(&url);
         let answer = asked.attribute_names(All).send().await?;
         Ok(Self {
-            name: named(name),
+            name: url.rsplit('/').next().unwrap_or_default().to_owned(),
             url,
             attributes: answer.attributes.unwrap_or_default(),
         })
@@ -51,6 +55,18 @@ impl Queue {
 
     fn delayed(&self) -> u64 {
         self.number(ApproximateNumberOfMessagesDelayed)
+    }
+
+    /// The name of its dead-letter queue, and after how many receives a message goes there.
+    pub fn redrive_policy(&self) -> Result<Option<(String, u64)>> {
+        let Some(policy) = self.attributes.get(&RedrivePolicy) else {
+            return Ok(None);
+        };
+        let policy: Value = serde_json::from_str(policy)?;
+        let target = policy["deadLetterTargetArn"].as_str().unwrap_or_default();
+        let name = target.rsplit(':').next().unwrap_or_default();
+        let receives = policy["maxReceiveCount"].as_u64();
+        Ok(Some((name.to_owned(), receives.unwrap_or_default())))
     }
 }
 
@@ -108,19 +124,17 @@ pub async fn visibility(clients: &Clients) -> Result<Verdict> {
 pub async fn dead_letters(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let name = &queue.name;
-    let Some(policy) = queue.attributes.get(&RedrivePolicy) else {
+    let Some((target, receives)) = queue.redrive_policy()? else {
         return missing(format!("{name} has no RedrivePolicy"));
     };
-    let policy: Value = serde_json::from_str(policy)?;
-    let target = policy["deadLetterTargetArn"].as_str().unwrap_or_default();
-    if target.rsplit(':').next() != Some(named("DeadLetterQueue").as_str()) {
+    if target != named("DeadLetterQueue") {
         return missing(format!("the dead letters of {name} go to {target}"));
     }
     let dead = Queue::find(&clients.sqs, "DeadLetterQueue").await?;
     let days = |queue: &Queue| queue.number(MessageRetentionPeriod) / (24 * 60 * 60);
     let (kept, kept_dead) = (days(&queue), days(&dead));
-    match policy["maxReceiveCount"].as_u64() {
-        Some(1) => mistake(
+    match receives {
+        1 => mistake(
             format!("{name} gives a message up after one receive"),
             "a maxReceiveCount of 1: each crash of a receiver puts a good message aside",
         ),
@@ -129,8 +143,7 @@ pub async fn dead_letters(clients: &Clients) -> Result<Verdict> {
             "the retention of the dead-letter queue was not raised. A dead letter is as old as its first sending",
         ),
         _ => done(format!(
-            "{name} puts a message aside after {} receives, in {} for {kept_dead} days",
-            policy["maxReceiveCount"], dead.name
+            "{name} puts a message aside after {receives} receives, in {target} for {kept_dead} days"
         )),
     }
 }
