@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::span::Span;
-use crate::{Command, FaultCommand};
+use crate::{progress, Command, FaultCommand};
 use anyhow::Result;
 use localcloud::faults::{Fault, Kind};
 use serde::Deserialize;
@@ -15,6 +15,11 @@ use std::time::{Duration, UNIX_EPOCH};
 struct Clock {
     now_ms: u64,
     moved_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    done: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +85,10 @@ pub fn run(port: Option<u16>, command: Command) -> Result<()> {
             format!("Moved by {by}.\n{}", clock(&moved))
         }
         Command::Fault(command) => faults(&fault(&cloud, command)?),
-        Command::Status => status(&cloud.get("/lab/status")?),
+        Command::Status => {
+            let Progress { done } = cloud.get("/lab/progress")?;
+            place(&done) + &status(&cloud.get("/lab/status")?)
+        }
     };
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
@@ -154,6 +162,18 @@ fn times(count: u32) -> String {
         2 => "twice".to_owned(),
         count => format!("{count} times"),
     }
+}
+
+/// Which exercises are done, and where the reader goes on.
+fn place(done: &[String]) -> String {
+    let mut text = String::new();
+    if !done.is_empty() {
+        text += &format!("Done: {}\n", done.join(", "));
+    }
+    if let Some(next) = progress::next(done) {
+        text += &format!("Next: {next}\n");
+    }
+    text
 }
 
 fn status(status: &Status) -> String {
