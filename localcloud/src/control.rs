@@ -70,13 +70,13 @@ pub async fn answer(
                 "log_groups": cloud.logs.status(),
             }),
         ),
-        (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status") => (
+        (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/events") => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": format!("{path} does not take {method}")}),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults or /lab/status")}),
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status or /lab/events")}),
         ),
     }
 }

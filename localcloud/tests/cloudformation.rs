@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use localcloud::clock::Clock;
 use localcloud::cloudformation::CloudFormation;
+use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::iam::Iam;
 use localcloud::kinesis::Kinesis;
@@ -51,12 +52,15 @@ impl Functions for OneFunction {
 impl Cloud {
     fn new() -> Self {
         let clock = Clock::new();
-        let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
-        let kinesis = Kinesis::new(clock.clone());
-        let iam = Iam::new(clock.clone(), Faults::default(), 1);
-        let logs = Logs::new(clock.clone());
+        let events = Events::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let iam = Iam::new(clock.clone(), faults, 1);
+        let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(
             clock.clone(),
+            events,
             sqs.clone(),
             kinesis.clone(),
             Arc::new(OneFunction),

@@ -3,6 +3,7 @@
 mod support;
 
 use localcloud::clock::Clock;
+use localcloud::events::Events;
 use localcloud::faults::{Fault, Faults, Kind};
 use localcloud::iam::{Iam, POLICY_DELAY};
 use std::time::Duration;
@@ -24,7 +25,8 @@ struct Account {
 
 impl Account {
     fn new() -> Self {
-        let (clock, faults) = (Clock::new(), Faults::default());
+        let clock = Clock::new();
+        let faults = Faults::new(Events::new(clock.clone()));
         Self {
             iam: Iam::new(clock.clone(), faults.clone(), 1),
             clock,

@@ -6,6 +6,7 @@ mod support;
 use bytes::Bytes;
 use hyper::{Method, Uri};
 use localcloud::clock::Clock;
+use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::kinesis::Kinesis;
 use localcloud::lambda::mapping::{Access, Function, Functions, Invocation, Mappings};
@@ -116,8 +117,10 @@ impl Lab {
         handler: impl Fn(&Value) -> Result<Value, ()> + Send + Sync + 'static,
     ) -> Self {
         let clock = Clock::with_patience(patience);
-        let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
-        let kinesis = Kinesis::new(clock.clone());
+        let events = Events::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
             timeout: Mutex::new(3),
@@ -131,6 +134,7 @@ impl Lab {
         });
         let mappings = Mappings::new(
             clock.clone(),
+            events,
             sqs.clone(),
             kinesis.clone(),
             world.clone(),

@@ -32,6 +32,7 @@ pub struct Job {
     pub reply: oneshot::Sender<Invoked>,
     /// Its place in the function's concurrency.
     pub place: Place,
+    pub begun: std::time::Instant,
 }
 
 /// One of a number of things that there may be only so many of.
@@ -72,7 +73,7 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
             journal.init_report(begun.elapsed(), failure.end());
             journal.start(&job.request_id);
             let invoked = conclude(&journal, &job, Err(failure), Figures::default());
-            job.finish(invoked);
+            shared.finish(&config.name, job, invoked);
             return;
         }
     };
@@ -83,7 +84,7 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
         journal.start(&job.request_id);
         let invoked = conclude(&journal, &job, Err(failure), Figures::default());
         drop((environment, place));
-        job.finish(invoked);
+        shared.finish(&config.name, job, invoked);
         return;
     }
     let mut init = Some(begun.elapsed());
@@ -94,22 +95,14 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
         let invoked = environment.work(&job, init.take()).await;
         if environment.ready.is_none() {
             drop((environment, place));
-            job.finish(invoked);
+            shared.finish(&config.name, job, invoked);
             return;
         }
         let parked = shared.park(&config);
-        job.finish(invoked);
+        shared.finish(&config.name, job, invoked);
         if let Some((number, jobs)) = parked {
             at_hand = environment.wait(&shared, number, jobs).await;
         }
-    }
-}
-
-impl Job {
-    /// Gives the caller the outcome, but first the place in the concurrency back, so that the caller can go on at once.
-    fn finish(self, invoked: Invoked) {
-        drop(self.place);
-        let _ = self.reply.send(invoked);
     }
 }
 

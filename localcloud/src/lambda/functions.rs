@@ -6,13 +6,14 @@ use super::environment::Job;
 use super::journal::VERSION;
 use super::{conflict, invalid, Answer, Lambda, Shared};
 use crate::clock::Millis;
+use crate::events::{Event, Processes};
 use crate::wire::error::ApiError;
 use crate::wire::query::timestamp;
 use crate::{ACCOUNT, REGION};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -87,6 +88,13 @@ impl Function {
     pub fn concurrency(&self) -> usize {
         self.reserved
             .map_or(UNRESERVED, |reserved| reserved as usize)
+    }
+
+    pub fn processes(&self) -> Processes {
+        Processes {
+            running: self.busy.load(Ordering::Relaxed),
+            warm: self.idle.len(),
+        }
     }
 
     fn is_pending(&self, now: Millis) -> bool {
@@ -549,6 +557,9 @@ impl Lambda {
         let shown = function.show(now);
         let mut state = shared.state();
         state.check_new(&name)?;
+        shared
+            .feed
+            .emit(|| Event::FunctionCreated { function: &name });
         state.functions.insert(name, function);
         Ok(Answer::json(201, &shown))
     }
@@ -669,7 +680,10 @@ impl Lambda {
             return Ok(Answer::json(200, &function.show(now)));
         }
         let old = std::mem::replace(&mut function.config, Arc::new(config));
-        function.idle.clear();
+        if !function.idle.is_empty() {
+            function.idle.clear();
+            self.0.tell_cooled(function);
+        }
         let shown = function.show(now);
         drop(state);
         // Outside the lock: this may delete the code from the disk.
@@ -681,6 +695,9 @@ impl Lambda {
         let mut state = self.0.state();
         state.find(name)?;
         let deleted = state.functions.remove(name);
+        self.0
+            .feed
+            .emit(|| Event::FunctionDeleted { function: name });
         drop(state);
         // Outside the lock: this may delete the code from the disk.
         drop(deleted);
@@ -737,12 +754,12 @@ impl Lambda {
         let now = self.0.clock.now();
         let state = self.0.state();
         let functions = state.functions.values().map(|function| {
-            let busy = function.busy.load(std::sync::atomic::Ordering::Relaxed);
+            let Processes { running, warm } = function.processes();
             json!({
                 "name": function.config.name,
                 "state": if function.is_pending(now) { "Pending" } else { "Active" },
-                "running": busy,
-                "warm": function.idle.len(),
+                "running": running,
+                "warm": warm,
             })
         });
         functions.collect()

@@ -54,6 +54,7 @@ impl Queue {
         let places = Arc::new(Semaphore::new(self.poller.settings.concurrency));
         while let Ok(place) = places.clone().acquire_owned().await {
             let batch = self.next_batch().await;
+            self.poller.tell_polled(batch.len());
             let (queue, work) = (self.clone(), self.poller.clock().work());
             batches.spawn(async move {
                 queue.process(batch).await;
