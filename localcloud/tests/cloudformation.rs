@@ -1527,6 +1527,34 @@ async fn a_mapping_is_made_changed_and_deleted_with_its_stack() {
 }
 
 #[tokio::test]
+async fn a_mapping_whose_numbers_are_none_fails_its_stack() {
+    for (number, name) in [
+        (
+            "MaximumConcurrency: abc",
+            "ScalingConfig/MaximumConcurrency",
+        ),
+        ("MaximumConcurrency: -5", "ScalingConfig/MaximumConcurrency"),
+        (
+            "MaximumConcurrency: 2}\n      BatchSize: {a: b",
+            "BatchSize",
+        ),
+    ] {
+        let cloud = Cloud::new();
+        let template = MAPPING.replace("BatchSize: '5'", "");
+        let template = template.replace("MaximumConcurrency: 2", number);
+        let form = [
+            ("StackName", "trigger"),
+            ("TemplateBody", template.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        assert_eq!(cloud.create_with(&form).await, "ROLLBACK_COMPLETE");
+        let reasons = cloud.reasons("trigger").await;
+        let reason = format!("#/{name}: expected a number");
+        assert!(reasons.contains(&reason), "{number}\n{reasons}");
+    }
+}
+
+#[tokio::test]
 async fn a_mapping_that_the_role_does_not_allow_fails_its_stack() {
     let cloud = Cloud::new();
     let denied = MAPPING.replace(
