@@ -306,12 +306,12 @@ impl Door {
         body: &Bytes,
     ) -> Result<Response<Body>, Lost> {
         self.cloud.clock.note_request();
-        let outcome = match self.throttled(call.operation, "TooManyRequestsException") {
+        let outcome = match self.throttled(&call.operation, "TooManyRequestsException") {
             Some(error) => Err(error.with_status(429)),
             None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
             None => self.cloud.lambda.call(call, headers, body).await,
         };
-        self.deliver(call.operation)?;
+        self.deliver(&call.operation)?;
         let (status, headers, body) = match outcome {
             Ok(answer) => (answer.status, answer.headers, answer.body),
             Err(error) => (
