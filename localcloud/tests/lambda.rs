@@ -4,7 +4,7 @@
 mod support;
 
 use localcloud::LocalCloud;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -238,6 +238,26 @@ fn what_aws_refuses_is_refused() {
             json!({"Publish": true}),
             "InvalidParameterValueException",
             "Publish",
+        ),
+        (
+            json!({"Tags": (0..51).map(|n| (n.to_string(), "x".into())).collect::<Map<_, _>>()}),
+            "InvalidParameterValueException",
+            "Number of tags exceeds",
+        ),
+        (
+            json!({"Tags": {"x".repeat(129): "x"}}),
+            "ValidationException",
+            "less than or equal to 128",
+        ),
+        (
+            json!({"Tags": {"": "x"}}),
+            "ValidationException",
+            "greater than or equal to 1",
+        ),
+        (
+            json!({"Tags": {"x": "é".repeat(257)}}),
+            "ValidationException",
+            "less than or equal to 256",
         ),
         (
             json!({"Code": {"S3Bucket": "b", "S3Key": "k"}}),
