@@ -556,6 +556,16 @@ fn each_process_has_a_log_stream() {
 }
 
 #[test]
+fn a_line_may_end_in_the_name_of_its_stream() {
+    let cloud = start();
+    create_function(&cloud, "f", json!({}));
+    let (answer, _, log) = invoke(&cloud, "f", json!({"stream": true}));
+    let stream = answer["env"]["AWS_LAMBDA_LOG_STREAM_NAME"].as_str();
+    let line = format!("in {}", stream.expect("a stream"));
+    assert!(lines(&log).contains(&line.as_str()), "{log}");
+}
+
+#[test]
 fn what_the_role_may_not_log_is_lost() {
     let cloud = start();
     let role = create_role(&cloud, "silent", &[]);
