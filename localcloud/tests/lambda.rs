@@ -606,12 +606,16 @@ fn a_function_that_takes_too_long_is_killed() {
     let (answer, error, log) = invoke(&cloud, "f", json!({"sleep": 60_000}));
     assert!((1..20).contains(&since.elapsed().as_secs()));
     assert_eq!(error.as_deref(), Some("Unhandled"));
-    let message = answer["errorMessage"].as_str().expect("a message");
-    assert!(
-        message.ends_with(" Task timed out after 1.00 seconds"),
-        "{message}"
+    let id = lines(&log)[0].strip_prefix("START RequestId: ");
+    let id = id.and_then(|rest| rest.strip_suffix(" Version: $LATEST"));
+    let id = id.expect("a start");
+    let message = format!("RequestId: {id} Error: Task timed out after 1.00 seconds");
+    assert_eq!(
+        answer,
+        json!({"errorType": "Sandbox.Timedout", "errorMessage": message})
     );
-    assert!(lines(&log).contains(&message), "{log}");
+    let line = format!("Z {id} Task timed out after 1.00 seconds");
+    assert!(lines(&log).iter().any(|it| it.ends_with(&line)), "{log}");
     assert!(
         log.contains("Duration: 1000.00 ms\tBilled Duration: 1000 ms")
             && log.trim_end().ends_with("Status: timeout"),
@@ -702,10 +706,11 @@ fn a_start_that_fails_is_reported() {
     create_function(&cloud, "hangs", with("hang"));
     let (answer, error, _) = invoke(&cloud, "hangs", json!({}));
     assert_eq!(error.as_deref(), Some("Unhandled"));
+    assert_eq!(answer["errorType"], "Sandbox.Timedout");
     assert!(
         answer["errorMessage"]
             .as_str()
-            .is_some_and(|text| text.ends_with("Task timed out after 10.00 seconds")),
+            .is_some_and(|text| text.ends_with(" Error: Task timed out after 10.00 seconds")),
         "{answer}"
     );
 }

@@ -389,13 +389,10 @@ fn conclude(
             (error(Some(kind), &message), true)
         }
         Err(Failure::Timeout(after)) => {
-            let message = format!(
-                "{id} Task timed out after {:.2} seconds",
-                after.as_secs_f64()
-            );
-            let message = format!("{} {message}", journal.now());
-            journal.line(&message);
-            (error(None, &message), true)
+            let reason = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
+            journal.line(&format!("{} {id} {reason}", journal.now()));
+            let message = format!("RequestId: {id} Error: {reason}");
+            (error(Some("Sandbox.Timedout"), &message), true)
         }
         Err(Failure::Entrypoint(reason)) => (gone(journal, id, end, &reason), true),
         Err(Failure::Exit(status)) => (gone(journal, id, end, &describe(status)), true),
