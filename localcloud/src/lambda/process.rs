@@ -1,8 +1,8 @@
 //! Child processes, and that none of them outlives the local cloud.
 //!
-//! Each is the leader of a process group, which is killed as a whole when the local cloud stops. Should the local cloud
-//! itself be killed, Linux kills the child with it; on other systems the child loses its connection to the Runtime API,
-//! at which a runtime ends.
+//! Each is the leader of a process group, which is killed as a whole when the local cloud stops; what has left the group
+//! is out of reach. Should the local cloud itself be killed, Linux kills the child with it; on other systems the child
+//! loses its connection to the Runtime API, at which a runtime ends.
 // Differs from AWS: plain-processes: a function is a plain process of the reader's: no sandbox, no limit of memory or processor.
 
 use std::collections::BTreeSet;
