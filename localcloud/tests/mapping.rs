@@ -690,6 +690,19 @@ async fn limits_hold_and_parameters_fit_their_source() {
         ),
         (
             "q",
+            json!({ "FilterCriteria": { "Filters": [{ "Pattern": "{\"messageId\": [\"m\"]}" }] } }),
+            "names body, not messageId",
+        ),
+        (
+            "stream/s",
+            json!({
+                "StartingPosition": "LATEST",
+                "FilterCriteria": { "Filters": [{ "Pattern": "{\"data\": [\"plain\"]}" }] },
+            }),
+            "Filter pattern must be JSON.",
+        ),
+        (
+            "q",
             json!({ "TumblingWindowInSeconds": 30 }),
             "not in this lab",
         ),
@@ -1306,6 +1319,19 @@ async fn filtered_messages_are_deleted_and_never_seen() {
 }
 
 #[tokio::test]
+async fn a_message_that_does_not_fit_the_kind_of_the_pattern_is_dropped() {
+    let lab = Lab::new(succeed);
+    let queue = lab.queue("q", json!({})).await;
+    let pattern = json!({ "body": [{ "anything-but": ["no"] }] }).to_string();
+    let criteria = json!({ "Filters": [{ "Pattern": pattern }] });
+    lab.map("q", json!({ "FilterCriteria": criteria })).await;
+    lab.send(&queue, &["{\"price\": 150}", "plain", "no"]).await;
+    lab.has_run(1).await;
+    lab.is_empty(&queue).await;
+    assert_eq!(lab.batches(), [["plain"]]);
+}
+
+#[tokio::test]
 async fn without_its_permission_a_mapping_stops_to_poll_and_says_so() {
     let lab = Lab::new(succeed);
     let queue = lab.queue("q", json!({})).await;
@@ -1830,7 +1856,7 @@ async fn filtered_records_are_passed_over() {
     lab.stream(1).await;
     let patterns = [
         json!({ "data": { "city": ["Bern"] } }),
-        json!({ "partitionKey": ["vip"] }),
+        json!({ "$or": [{ "data": { "vip": [true] } }, { "data": { "age": [99] } }] }),
     ];
     let filters: Vec<_> = patterns
         .iter()
@@ -1842,13 +1868,14 @@ async fn filtered_records_are_passed_over() {
     lab.put(&[
         ("k", "{\"city\":\"Bern\"}"),
         ("k", "{\"city\":\"Rome\"}"),
-        ("vip", "plain"),
+        ("k", "{\"vip\":true}"),
+        ("k", "{\"age\":99.0}"),
         ("k", "plain"),
     ])
     .await;
     lab.has_run(1).await;
     lab.quiet().await;
-    assert_eq!(lab.batches(), [["{\"city\":\"Bern\"}", "plain"]]);
+    assert_eq!(lab.batches(), [["{\"city\":\"Bern\"}", "{\"vip\":true}"]]);
 }
 
 #[tokio::test]

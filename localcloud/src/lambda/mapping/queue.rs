@@ -127,7 +127,7 @@ impl Queue {
                 receipt_handle: text("receiptHandle"),
                 json: event.to_string(),
             };
-            match self.poller.settings.filter.passes(&event, "body") {
+            match self.poller.settings.filter.passes(&text("body")) {
                 true => wanted.push(message),
                 false => unwanted.push(message),
             }
