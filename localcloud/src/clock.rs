@@ -70,6 +70,11 @@ impl Clock {
         self.0.started_at + self.0.started.elapsed().as_millis() as Millis + moved
     }
 
+    /// When the local cloud started.
+    pub fn started_at(&self) -> Millis {
+        self.0.started_at
+    }
+
     /// How far the clock has been moved since the start.
     pub fn moved(&self) -> Duration {
         Duration::from_millis(*self.0.moved.borrow())

@@ -72,13 +72,17 @@ pub async fn answer(
             }),
         ),
         ("GET", "/lab/progress") => (StatusCode::OK, json!({"done": progress(cloud)})),
-        (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/progress") => (
+        (
+            _,
+            "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/progress"
+            | "/lab/events",
+        ) => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": format!("{path} does not take {method}")}),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status or /lab/progress")}),
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress or /lab/events")}),
         ),
     }
 }

@@ -1,6 +1,8 @@
 //! Faults on request: what goes wrong on AWS now and then, at the moment a reader wants to see it.
 
+use crate::events::{Event, Events};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -50,16 +52,24 @@ fn once() -> u32 {
 pub const MOST_FAULTS: usize = 100;
 
 /// The faults that wait. Clones share them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Faults(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    events: Events,
     waiting: AtomicUsize,
     faults: Mutex<Vec<Fault>>,
 }
 
 impl Faults {
+    pub fn new(events: Events) -> Self {
+        Self(Arc::new(Inner {
+            events,
+            waiting: AtomicUsize::new(0),
+            faults: Mutex::default(),
+        }))
+    }
+
     /// Adds a fault. False when [`MOST_FAULTS`] are waiting already.
     pub fn add(&self, fault: Fault) -> bool {
         let mut faults = self.lock();
@@ -102,6 +112,10 @@ impl Faults {
             faults.remove(at);
         }
         self.0.waiting.store(faults.len(), Ordering::Release);
+        self.0.events.emit(|| Event::Fault {
+            fault: json!(kind),
+            target,
+        });
         true
     }
 
@@ -113,10 +127,11 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn a_fault_strikes_its_target_as_often_as_asked() {
-        let faults = Faults::default();
+        let faults = Faults::new(Events::new(Clock::new()));
         faults.add(Fault {
             kind: Kind::Throttle,
             target: Some("SendMessage".into()),

@@ -1,23 +1,29 @@
 //! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
 
+use crate::events::MOST_LISTENERS;
 use crate::faults::Kind;
 use crate::kinesis;
 use crate::wire::error::ApiError;
 use crate::wire::query::Form;
 use crate::wire::{json, query};
-use crate::{control, ids, lambda, sts, Cloud};
+use crate::{control, events, feed, ids, lambda, sts, Cloud};
 use axum::body::Body;
 use axum::Router;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderValue, CONTENT_TYPE, HOST, ORIGIN};
+use hyper::header::{
+    HeaderMap, HeaderValue, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HOST, ORIGIN, USER_AGENT,
+    VARY,
+};
 use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rand::rngs::SmallRng;
+use serde_json::json;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -100,10 +106,11 @@ impl Door {
         if let Err(reason) = check_sender(request.headers(), request.uri()) {
             return Ok(text(StatusCode::FORBIDDEN, reason));
         }
-        let path = request.uri().path();
-        let for_lab = path.starts_with("/lab/");
+        if request.uri().path().starts_with("/lab/") {
+            return Ok(self.lab(request).await);
+        }
         let for_lambda = lambda::Call::find(request.method(), request.uri()).is_some();
-        if !for_lab && !for_lambda && request.method() != Method::POST {
+        if !for_lambda && request.method() != Method::POST {
             return Ok(self.page(request).await);
         }
         let (parts, body) = request.into_parts();
@@ -116,20 +123,54 @@ impl Door {
             Ok(body) => body,
             Err(refusal) => return Ok(refusal),
         };
-        if for_lab {
-            let (status, answer) =
-                control::answer(&self.cloud, &parts.method, parts.uri.path(), &body).await;
-            return Ok(respond(
-                status,
-                "application/json",
-                answer.to_string().into(),
-            ));
+        let caller = user_agent(&parts.headers);
+        events::in_the_name_of(caller, async {
+            if let Some(call) = lambda::Call::find(&parts.method, &parts.uri) {
+                return self.call_lambda(&call, &parts.headers, &body).await;
+            }
+            let base = base_url(&parts.headers, &parts.uri);
+            self.call(&parts.headers, &base, &body).await
+        })
+        .await
+    }
+
+    /// A request to `/lab/…`, from the desk or from a page, which may be served from another port of this machine.
+    async fn lab(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let is_feed = parts.uri.path() == "/lab/events" && parts.method == Method::GET;
+        let mut response = if parts.method == Method::OPTIONS {
+            preflight()
+        } else if is_feed {
+            self.feed(&parts.headers, &parts.uri)
+        } else {
+            match read(body, LARGEST_BODY).await {
+                Ok(body) => {
+                    let path = parts.uri.path();
+                    let answer = control::answer(&self.cloud, &parts.method, path, &body);
+                    let (status, answer) = answer.await;
+                    json_response(status, &answer)
+                }
+                Err(refusal) => refusal,
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = parts.headers.get(ORIGIN) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }
-        if let Some(call) = lambda::Call::find(&parts.method, &parts.uri) {
-            return self.call_lambda(&call, &parts.headers, &body).await;
-        }
-        let base = base_url(&parts.headers, &parts.uri);
-        self.call(&parts.headers, &base, &body).await
+        response
+    }
+
+    fn feed(&self, headers: &HeaderMap, uri: &Uri) -> Response<Body> {
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let after = query.into_iter().find(|(name, _)| name == "after");
+        let header = headers.get("last-event-id");
+        let header = header.and_then(|id| id.to_str().ok().map(Cow::Borrowed));
+        let last = header.or(after.map(|(_, id)| id));
+        feed::listen(&self.cloud, last.as_deref()).unwrap_or_else(|| {
+            let error = format!("{MOST_LISTENERS} listen already: close some pages of the book");
+            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
+        })
     }
 
     /// One call of an AWS operation.
@@ -146,7 +187,7 @@ impl Door {
             let (service, operation) = target.split_once('.').unwrap_or((target, ""));
             let outcome = match service {
                 "AmazonSQS" => match self.throttled(operation, "RequestThrottled") {
-                    Some(error) => Err(error),
+                    Some(error) => Err(self.cloud.sqs.refused(operation, body, error)),
                     None => self.cloud.sqs.call(operation, body, base).await,
                 },
                 "Kinesis_20131202" => return self.call_kinesis(operation, body, &request_id).await,
@@ -265,12 +306,12 @@ impl Door {
         body: &Bytes,
     ) -> Result<Response<Body>, Lost> {
         self.cloud.clock.note_request();
-        let outcome = match self.throttled(call.operation, "TooManyRequestsException") {
+        let outcome = match self.throttled(&call.operation, "TooManyRequestsException") {
             Some(error) => Err(error.with_status(429)),
             None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
             None => self.cloud.lambda.call(call, headers, body).await,
         };
-        self.deliver(call.operation)?;
+        self.deliver(&call.operation)?;
         let (status, headers, body) = match outcome {
             Ok(answer) => (answer.status, answer.headers, answer.body),
             Err(error) => (
@@ -416,6 +457,32 @@ fn xml_answer(status: StatusCode, body: String, request_id: &str) -> Response<Bo
     let mut response = respond(status, "text/xml", body.into());
     set(&mut response, "x-amzn-requestid", request_id);
     response
+}
+
+/// What a browser asks before it lets a page of another port write.
+fn preflight() -> Response<Body> {
+    let mut response = respond(StatusCode::NO_CONTENT, "text/plain", Bytes::new());
+    set(
+        &mut response,
+        "access-control-allow-methods",
+        "GET, POST, DELETE",
+    );
+    set(
+        &mut response,
+        "access-control-allow-headers",
+        "content-type, last-event-id",
+    );
+    response
+}
+
+/// Who calls, as the SDKs say it: in a header of their own, since a browser would not let them write the usual one.
+fn user_agent(headers: &HeaderMap) -> HeaderValue {
+    let agent = headers.get("x-amz-user-agent").or(headers.get(USER_AGENT));
+    agent.cloned().unwrap_or(HeaderValue::from_static(""))
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    respond(status, "application/json", body.to_string().into())
 }
 
 fn text(status: StatusCode, message: &'static str) -> Response<Body> {

@@ -16,7 +16,9 @@
 pub mod clock;
 pub mod cloudformation;
 mod control;
+pub mod events;
 pub mod faults;
+mod feed;
 mod http;
 pub mod iam;
 pub mod ids;
@@ -29,6 +31,7 @@ pub mod wire;
 
 use clock::Clock;
 use cloudformation::CloudFormation;
+use events::Events;
 use faults::Faults;
 use iam::Iam;
 use kinesis::Kinesis;
@@ -93,6 +96,7 @@ pub(crate) struct Cloud {
     seed: u64,
     progress: Option<PathBuf>,
     clock: Clock,
+    events: Events,
     faults: Faults,
     sqs: Sqs,
     kinesis: Kinesis,
@@ -118,14 +122,16 @@ impl LocalCloud {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
         let clock = Clock::with_patience(options.patience);
-        let faults = Faults::default();
-        let sqs = Sqs::new(clock.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::with_changes(clock.clone(), options.stream_changes);
+        let events = Events::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);
+        let kinesis = Kinesis::with_changes(clock.clone(), events.clone(), options.stream_changes);
         let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
-        let logs = Logs::new(clock.clone());
+        let logs = Logs::new(clock.clone(), events.clone());
         let endpoint = format!("http://{address}");
         let lambda = Lambda::new(
             clock.clone(),
+            events.clone(),
             iam.clone(),
             logs.clone(),
             endpoint,
@@ -133,6 +139,7 @@ impl LocalCloud {
         );
         let mappings = Mappings::new(
             clock.clone(),
+            events.clone(),
             sqs.clone(),
             kinesis.clone(),
             Arc::new(lambda.clone()),
@@ -154,12 +161,14 @@ impl LocalCloud {
             lambda,
             mappings,
             clock,
+            events,
             faults,
             sqs,
             kinesis,
             iam,
             logs,
         });
+        runtime.spawn(feed::keep(cloud.clone()));
         runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
         Ok(Self {
             address,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use localcloud::clock::Clock;
 use localcloud::cloudformation::CloudFormation;
+use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::iam::Iam;
 use localcloud::kinesis::Kinesis;
@@ -51,12 +52,15 @@ impl Functions for OneFunction {
 impl Cloud {
     fn new() -> Self {
         let clock = Clock::new();
-        let sqs = Sqs::new(clock.clone(), Faults::default(), 1);
-        let kinesis = Kinesis::new(clock.clone());
-        let iam = Iam::new(clock.clone(), Faults::default(), 1);
-        let logs = Logs::new(clock.clone());
+        let events = Events::new(clock.clone());
+        let faults = Faults::new(events.clone());
+        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let iam = Iam::new(clock.clone(), faults, 1);
+        let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(
             clock.clone(),
+            events,
             sqs.clone(),
             kinesis.clone(),
             Arc::new(OneFunction),
@@ -1520,6 +1524,34 @@ async fn a_mapping_is_made_changed_and_deleted_with_its_stack() {
 
     assert_eq!(cloud.delete("trigger").await, "DELETE_COMPLETE");
     assert!(cloud.mappings.get(&uuid).is_err());
+}
+
+#[tokio::test]
+async fn a_mapping_whose_numbers_are_none_fails_its_stack() {
+    for (number, name) in [
+        (
+            "MaximumConcurrency: abc",
+            "ScalingConfig/MaximumConcurrency",
+        ),
+        ("MaximumConcurrency: -5", "ScalingConfig/MaximumConcurrency"),
+        (
+            "MaximumConcurrency: 2}\n      BatchSize: {a: b",
+            "BatchSize",
+        ),
+    ] {
+        let cloud = Cloud::new();
+        let template = MAPPING.replace("BatchSize: '5'", "");
+        let template = template.replace("MaximumConcurrency: 2", number);
+        let form = [
+            ("StackName", "trigger"),
+            ("TemplateBody", template.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        assert_eq!(cloud.create_with(&form).await, "ROLLBACK_COMPLETE");
+        let reasons = cloud.reasons("trigger").await;
+        let reason = format!("#/{name}: expected a number");
+        assert!(reasons.contains(&reason), "{number}\n{reasons}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod support;
 
 use localcloud::clock::Clock;
+use localcloud::events::Events;
 use localcloud::faults::{Fault, Faults, Kind};
 use localcloud::iam::{Iam, POLICY_DELAY};
 use std::time::Duration;
@@ -24,7 +25,8 @@ struct Account {
 
 impl Account {
     fn new() -> Self {
-        let (clock, faults) = (Clock::new(), Faults::default());
+        let clock = Clock::new();
+        let faults = Faults::new(Events::new(clock.clone()));
         Self {
             iam: Iam::new(clock.clone(), faults.clone(), 1),
             clock,
@@ -415,6 +417,24 @@ fn white_space_does_not_count() {
         account.error("CreateRole", &[("RoleName", "s"), trust]),
         "409 LimitExceeded: Cannot exceed quota for ACLSizePerRole: 2048"
     );
+}
+
+#[test]
+fn the_white_space_of_inline_policies_is_bounded_all_the_same() {
+    let account = Account::with_role();
+    let padded = format!("{ONE_QUEUE}{}", " ".repeat(60_000));
+    let put = |name| {
+        [
+            ("RoleName", "r"),
+            ("PolicyName", name),
+            ("PolicyDocument", &*padded),
+        ]
+    };
+    account.ok("PutRolePolicy", &put("a"));
+    account.ok("PutRolePolicy", &put("b"));
+    account.ok("PutRolePolicy", &put("b"));
+    let error = account.error("PutRolePolicy", &put("c"));
+    assert!(error.starts_with("409 LimitExceeded: "), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod support;
 
 use localcloud::clock::Clock;
+use localcloud::events::Events;
 use localcloud::logs::Logs;
 use localcloud::LocalCloud;
 use proptest::prelude::*;
@@ -413,7 +414,7 @@ fn every_operation_of_the_list_is_there() {
 #[test]
 fn a_service_writes_without_asking() {
     let clock = Clock::new();
-    let logs = Logs::new(clock.clone());
+    let logs = Logs::new(clock.clone(), Events::new(clock.clone()));
     let now = clock.now();
     logs.write("/aws/lambda/f", "s", [(now, "one".to_owned())]);
     logs.write("/aws/lambda/f", "s", [(now, "two".to_owned())]);
@@ -427,7 +428,7 @@ fn a_service_writes_without_asking() {
 #[test]
 fn beyond_the_bound_the_fullest_stream_loses_its_oldest_events() {
     let clock = Clock::new();
-    let logs = Logs::new(clock.clone());
+    let logs = Logs::new(clock.clone(), Events::new(clock.clone()));
     logs.write("g", "small", [(clock.now(), "kept".to_owned())]);
     for n in 0..256 {
         logs.write("g", "large", [(clock.now() + n, "x".repeat(1024 * 1024))]);
@@ -445,7 +446,7 @@ proptest! {
     #[test]
     fn pages_lose_nothing(times in prop::collection::vec(0..20u64, 1..30), limit in 1..7u64) {
         let clock = Clock::new();
-        let logs = Logs::new(clock.clone());
+        let logs = Logs::new(clock.clone(), Events::new(clock.clone()));
         let now = clock.now();
         for (n, time) in times.iter().enumerate() {
             logs.write("g", if n % 3 == 0 { "t" } else { "s" }, [(now + time, format!("{n}"))]);

@@ -1,9 +1,9 @@
 //! Where the programs connect. The page *Your environment* shows this file whole.
 
 use crate::args;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
-use std::env;
+use std::{env, process};
 
 // ANCHOR: connect
 /// Where the local cloud listens.
@@ -20,12 +20,22 @@ pub async fn connect() -> SdkConfig {
         return config;
     };
     println!("Connected to {endpoint}");
-    aws_config::defaults(BehaviorVersion::latest())
+    let mut config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region("us-east-1")
         .credentials_provider(Credentials::new("reader", "made-up", None, None, "lab"))
         .load()
         .await
+        .into_builder();
+    config.set_app_name(app_name());
+    config.build()
+}
+
+/// Who calls, for the figures of the book: the program and its process, such as `receive-4711`.
+fn app_name() -> Option<AppName> {
+    let program = env::current_exe().ok()?;
+    let name = program.file_stem()?.to_str()?;
+    AppName::new(format!("{name}-{}", process::id())).ok()
 }
 
 /// The endpoint to use instead of AWS; none when it is to be AWS.

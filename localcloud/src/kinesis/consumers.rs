@@ -96,6 +96,12 @@ pub(super) fn name_of(arn: &str) -> &str {
     arn.split('/').nth(1).unwrap_or_default()
 }
 
+/// The consumer's name in its ARN.
+pub(super) fn consumer_in(arn: &str) -> &str {
+    let (_, rest) = of_consumer(arn).unwrap_or_default();
+    rest.split(':').next().unwrap_or_default()
+}
+
 /// The ARN of the stream, and the rest of the ARN of its consumer.
 fn of_consumer(arn: &str) -> Option<(&str, &str)> {
     arn.split_once("/consumer/")

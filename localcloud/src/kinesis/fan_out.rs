@@ -1,10 +1,11 @@
 //! Enhanced fan-out: a consumer of its own 2 MB a second, to whom the shard sends what is new for five minutes.
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_SubscribeToShard.html>.
 
-use super::consumers::{name_of, no_consumer};
+use super::consumers::{consumer_in, name_of, no_consumer};
 use super::records::{in_answer, READ_BYTES};
 use super::{is_there, text, Kinesis};
 use crate::clock::Millis;
+use crate::events;
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use axum::body::Body;
@@ -179,6 +180,7 @@ impl Kinesis {
         if self.store().get_consumer(consumer).await.is_none() {
             return Err(no_consumer(consumer));
         }
+        let _gate = self.0.gate.read().await;
         let batch = self
             .read(
                 stream,
@@ -188,6 +190,15 @@ impl Kinesis {
                 READ_BYTES,
             )
             .await?;
+        if !batch.records.is_empty() {
+            self.0.events.emit(|| events::Event::Pushed {
+                stream,
+                shard,
+                consumer: consumer_in(consumer),
+                records: batch.records.len(),
+                last: batch.last(),
+            });
+        }
         let mut body = json!({
             "Records": in_answer(&batch.records),
             "MillisBehindLatest": batch.millis_behind,

@@ -1,6 +1,7 @@
 //! Kinesis: the crate `ferrokinesis` keeps streams, shards, records and consumers; around it is what the lab needs
 //! and it lacks. `records` writes and reads by the lab's clock and within the limits of a shard, `consumers` and
-//! `fan_out` are enhanced fan-out, `reshard` is `UpdateShardCount`; here are the other operations.
+//! `fan_out` are enhanced fan-out, `reshard` is `UpdateShardCount`, `told` is what the feed shows of streams; here are
+//! the other operations.
 //!
 //! The crate's own clock cannot be moved. Everything that a reader sees of time is therefore measured here, by the
 //! lab's clock: arrival times, iterators and their five minutes, retention, `AT_TIMESTAMP`, the limits, subscriptions.
@@ -12,8 +13,10 @@ mod consumers;
 mod fan_out;
 mod records;
 mod reshard;
+mod told;
 
 use crate::clock::{Clock, Millis};
+use crate::events::{Events, LONGEST_TEXT};
 use crate::wire::error::ApiError;
 use crate::{ACCOUNT, REGION};
 use axum::body::Body;
@@ -112,11 +115,12 @@ pub struct Kinesis(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    events: Events,
     changes: Duration,
     store: OnceLock<Store>,
     /// Taken to write by whoever puts and to read by whoever gets: a record has its sequence number a moment before
     /// it is stored, and a reader in that moment would pass over it for good.
-    gate: RwLock<()>,
+    gate: RwLock<told::Told>,
     /// Says that there may be something new to read.
     changed: watch::Sender<()>,
     reads: records::Reads,
@@ -124,17 +128,18 @@ struct Inner {
 }
 
 impl Kinesis {
-    pub fn new(clock: Clock) -> Self {
-        Self::with_changes(clock, CHANGES)
+    pub fn new(clock: Clock, events: Events) -> Self {
+        Self::with_changes(clock, events, CHANGES)
     }
 
     /// With streams that take so long to be created, changed or deleted.
-    pub fn with_changes(clock: Clock, changes: Duration) -> Self {
+    pub fn with_changes(clock: Clock, events: Events, changes: Duration) -> Self {
         Self(Arc::new(Inner {
             clock,
+            events,
             changes,
             store: OnceLock::new(),
-            gate: RwLock::new(()),
+            gate: RwLock::default(),
             changed: watch::Sender::new(()),
             reads: records::Reads::default(),
             subscriptions: fan_out::Subscriptions::default(),
@@ -170,6 +175,15 @@ impl Kinesis {
             return Err(ApiError::not_in_this_lab("kinesis", operation));
         };
         let input = checked(kind, input)?;
+        let changed = changed_stream(kind, &input).map(str::to_owned);
+        let output = self.work(kind, input).await?;
+        if let Some(stream) = changed {
+            self.watch(&stream).await;
+        }
+        Ok(output)
+    }
+
+    async fn work(&self, kind: Operation, input: Value) -> Result<Value, ApiError> {
         match kind {
             Operation::CreateStream => self.create_stream(&input).await,
             Operation::DeleteStream => self.delete_stream(&input).await,
@@ -609,6 +623,24 @@ fn widen(name: &str, rule: &mut FieldDef) {
     }
 }
 
+/// The stream whose shards or consumers an operation changes.
+fn changed_stream(operation: Operation, input: &Value) -> Option<&str> {
+    match operation {
+        Operation::CreateStream
+        | Operation::DeleteStream
+        | Operation::MergeShards
+        | Operation::SplitShard
+        | Operation::UpdateShardCount => Some(text(input, "StreamName")),
+        Operation::RegisterStreamConsumer | Operation::DeregisterStreamConsumer => {
+            let arn = input["StreamARN"].as_str();
+            Some(consumers::name_of(
+                arn.unwrap_or(text(input, "ConsumerARN")),
+            ))
+        }
+        _ => None,
+    }
+}
+
 fn is_on_demand(input: &Value) -> bool {
     input["StreamModeDetails"]["StreamMode"] == "ON_DEMAND"
 }
@@ -639,6 +671,15 @@ fn tags(map: &Value) -> BTreeMap<String, String> {
 
 fn text<'a>(input: &'a Value, name: &str) -> &'a str {
     input[name].as_str().unwrap_or_default()
+}
+
+/// What a person may read of a record's data, given in base64, as far as the feed shows it.
+fn readable(data: &str) -> String {
+    // Four bytes a character at the most, in groups of three.
+    let longest = (LONGEST_TEXT * 4).div_ceil(3) * 4;
+    let begin = data.get(..longest).unwrap_or(data);
+    let bytes = BASE64_STANDARD.decode(begin).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Milliseconds as AWS writes a time in JSON: seconds with a fraction.

@@ -1,8 +1,9 @@
 //! Records in and out: sequence numbers and storage are the crate's, the clock and the limits of a shard are here.
 //! See <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>.
 
-use super::{api_error, invalid, is_open, seconds, text, Kinesis};
+use super::{api_error, invalid, is_open, readable, seconds, text, Kinesis};
 use crate::clock::Millis;
+use crate::events::{caller, Event};
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use ferrokinesis::actions::Operation;
@@ -77,6 +78,13 @@ pub(super) struct Batch {
     pub children: Option<Vec<Value>>,
 }
 
+impl Batch {
+    /// The sequence number of the last record.
+    pub fn last(&self) -> Option<&str> {
+        self.records.last().map(|(number, _)| number.as_str())
+    }
+}
+
 /// How far a poller of the cloud's own has read a shard.
 #[derive(Clone, Debug)]
 pub struct Cursor {
@@ -104,7 +112,9 @@ impl Kinesis {
                 ))
             })?;
         }
-        let outcomes = self.put(stream, &[Entry::read(input)?], "data").await?;
+        let outcomes = self
+            .put("PutRecord", stream, &[Entry::read(input)?], "data")
+            .await?;
         outcomes
             .into_iter()
             .next()
@@ -121,7 +131,7 @@ impl Kinesis {
             )));
         }
         let outcomes = self
-            .put(text(input, "StreamName"), &entries, "records")
+            .put("PutRecords", text(input, "StreamName"), &entries, "records")
             .await?;
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         let records: Vec<_> = outcomes
@@ -138,13 +148,18 @@ impl Kinesis {
     /// Puts each record that its shard has room for in this second.
     async fn put(
         &self,
+        operation: &str,
         name: &str,
         entries: &[Entry<'_>],
         field: &str,
     ) -> Result<Vec<Result<Value, ApiError>>, ApiError> {
         let store = self.store();
-        let _gate = self.0.gate.write().await;
+        let mut gate = self.0.gate.write().await;
         let stream = self.stream(name).await?;
+        let events = &self.0.events;
+        if events.is_kept() && !gate.is_up_to_date(&stream) {
+            self.compare(name, &mut gate).await;
+        }
         let largest = stream.max_record_size_kib as usize * 1024;
         if entries.iter().any(|entry| entry.size() > largest) {
             return Err(ApiError::sender(
@@ -165,6 +180,11 @@ impl Kinesis {
                 .try_reserve_shard_throughput(name, &place.shard_id, size, now)
                 .await;
             let Ok(room) = room else {
+                events.emit(|| Event::Throttled {
+                    stream: name,
+                    shard: &place.shard_id,
+                    operation,
+                });
                 outcomes.push(Err(rate_exceeded(name, &place.shard_id)));
                 continue;
             };
@@ -178,6 +198,13 @@ impl Kinesis {
                 outcomes.push(Err(api_error(error)));
                 continue;
             }
+            events.emit(|| Event::Put {
+                stream: name,
+                shard: &place.shard_id,
+                sequence: &place.seq_num,
+                key: entry.key.into(),
+                data: readable(entry.data).into(),
+            });
             outcomes.push(Ok(
                 json!({ "ShardId": place.shard_id, "SequenceNumber": place.seq_num }),
             ));
@@ -311,11 +338,30 @@ impl Kinesis {
     ) -> Result<Batch, ApiError> {
         // Is the stream still there? A call for one that isn't costs its shard nothing.
         self.stream(name).await?;
-        self.0.reads.begin(name, shard, self.0.clock.now())?;
+        let events = &self.0.events;
+        let _gate = self.0.gate.read().await;
+        self.0
+            .reads
+            .begin(name, shard, self.0.clock.now())
+            .inspect_err(|_| {
+                events.emit(|| Event::Throttled {
+                    stream: name,
+                    shard,
+                    operation: "GetRecords",
+                });
+            })?;
         let batch = self
             .read(name, shard, position, limit, LARGEST_READ)
             .await?;
         self.0.reads.end(name, shard, batch.size);
+        events.emit(|| Event::Got {
+            stream: name,
+            shard,
+            reader: caller(),
+            records: batch.records.len(),
+            last: batch.last(),
+            behind_ms: batch.millis_behind,
+        });
         Ok(batch)
     }
 
@@ -353,7 +399,7 @@ impl Kinesis {
         Ok((records, batch.children.is_some()))
     }
 
-    /// Reads on from `position`, `limit` records and about `bytes` bytes at the most.
+    /// Reads on from `position`, `limit` records and about `bytes` bytes at the most. The caller is in the gate.
     pub(super) async fn read(
         &self,
         name: &str,
@@ -363,7 +409,6 @@ impl Kinesis {
         bytes: usize,
     ) -> Result<Batch, ApiError> {
         let (_, index) = resolve_shard_id(shard_id).map_err(|_| invalid_iterator())?;
-        let _gate = self.0.gate.read().await;
         let stream = self.stream(name).await?;
         let Some(shard) = stream.shards.get(index as usize) else {
             return Err(ApiError::sender(
@@ -515,14 +560,14 @@ fn children(stream: &Stream, parent: &Shard) -> Vec<Value> {
 }
 
 /// The keys of a shard's records from a sequence number on, as the crate orders them.
-fn range(shard: i64, from: &str) -> (String, String) {
+pub(super) fn range(shard: i64, from: &str) -> (String, String) {
     (
         format!("{}/{from}", shard_ix_to_hex(shard)),
         shard_ix_to_hex(shard + 1),
     )
 }
 
-fn number_of(key: &str) -> &str {
+pub(super) fn number_of(key: &str) -> &str {
     key.split_once('/').map_or("", |(_, number)| number)
 }
 

@@ -32,6 +32,7 @@ pub struct Job {
     pub reply: oneshot::Sender<Invoked>,
     /// Its place in the function's concurrency.
     pub place: Place,
+    pub begun: std::time::Instant,
 }
 
 /// One of a number of things that there may be only so many of.
@@ -56,23 +57,22 @@ impl Drop for Place {
 
 /// Starts a process for `config`, has it work on `job`, and keeps it for as long as there is more.
 pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Job) {
-    let unique = shared.unique();
     let journal = Arc::new(Journal::new(
         shared.clock.clone(),
         shared.iam.clone(),
         shared.logs.clone(),
         config.clone(),
-        &unique,
+        &shared.unique(),
     ));
     let begun = Instant::now();
-    let mut environment = match Environment::start(&shared, &config, &journal, unique).await {
+    let mut environment = match Environment::start(&shared, &config, &journal).await {
         Ok(environment) => environment,
         Err(reason) => {
             let failure = Failure::Entrypoint(reason);
             journal.init_report(begun.elapsed(), failure.end());
             journal.start(&job.request_id);
             let invoked = conclude(&journal, &job, Err(failure), Figures::default());
-            job.finish(invoked);
+            shared.finish(&config.name, job, invoked);
             return;
         }
     };
@@ -83,7 +83,7 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
         journal.start(&job.request_id);
         let invoked = conclude(&journal, &job, Err(failure), Figures::default());
         drop((environment, place));
-        job.finish(invoked);
+        shared.finish(&config.name, job, invoked);
         return;
     }
     let mut init = Some(begun.elapsed());
@@ -94,22 +94,14 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
         let invoked = environment.work(&job, init.take()).await;
         if environment.ready.is_none() {
             drop((environment, place));
-            job.finish(invoked);
+            shared.finish(&config.name, job, invoked);
             return;
         }
         let parked = shared.park(&config);
-        job.finish(invoked);
+        shared.finish(&config.name, job, invoked);
         if let Some((number, jobs)) = parked {
             at_hand = environment.wait(&shared, number, jobs).await;
         }
-    }
-}
-
-impl Job {
-    /// Gives the caller the outcome, but first the place in the concurrency back, so that the caller can go on at once.
-    fn finish(self, invoked: Invoked) {
-        drop(self.place);
-        let _ = self.reply.send(invoked);
     }
 }
 
@@ -159,7 +151,6 @@ impl Environment {
         shared: &Shared,
         config: &Arc<Config>,
         journal: &Arc<Journal>,
-        unique: String,
     ) -> Result<Self, String> {
         let bootstrap = config.code.bootstrap()?;
         let unable = |error| format!("fork/exec /var/task/bootstrap: {error}");
@@ -193,7 +184,7 @@ impl Environment {
         let sink = journal.clone();
         let process = shared
             .processes
-            .start(command, unique, move |line| sink.line(line))
+            .start(command, shared.unique(), move |line| sink.line(line))
             .await
             .map_err(unable)?;
         Ok(Self {
@@ -398,13 +389,10 @@ fn conclude(
             (error(Some(kind), &message), true)
         }
         Err(Failure::Timeout(after)) => {
-            let message = format!(
-                "{id} Task timed out after {:.2} seconds",
-                after.as_secs_f64()
-            );
-            let message = format!("{} {message}", journal.now());
-            journal.line(&message);
-            (error(None, &message), true)
+            let reason = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
+            journal.line(&format!("{} {id} {reason}", journal.now()));
+            let message = format!("RequestId: {id} Error: {reason}");
+            (error(Some("Sandbox.Timedout"), &message), true)
         }
         Err(Failure::Entrypoint(reason)) => (gone(journal, id, end, &reason), true),
         Err(Failure::Exit(status)) => (gone(journal, id, end, &describe(status)), true),

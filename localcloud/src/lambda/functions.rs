@@ -6,13 +6,14 @@ use super::environment::Job;
 use super::journal::VERSION;
 use super::{conflict, invalid, Answer, Lambda, Shared};
 use crate::clock::Millis;
+use crate::events::{Event, Processes};
 use crate::wire::error::ApiError;
 use crate::wire::query::timestamp;
 use crate::{ACCOUNT, REGION};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -26,6 +27,10 @@ const ACCOUNT_CONCURRENCY: u32 = 1000;
 const LEAST_UNRESERVED: u32 = 100;
 const MOST_FUNCTIONS: usize = 100;
 const LARGEST_ENVIRONMENT: usize = 4 * 1024;
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>.
+const MOST_TAGS: usize = 50;
+const LONGEST_TAG_KEY: usize = 128;
+const LONGEST_TAG_VALUE: usize = 256;
 /// A page of `ListFunctions`.
 const PAGE: usize = 50;
 
@@ -87,6 +92,13 @@ impl Function {
     pub fn concurrency(&self) -> usize {
         self.reserved
             .map_or(UNRESERVED, |reserved| reserved as usize)
+    }
+
+    pub fn processes(&self) -> Processes {
+        Processes {
+            running: self.busy.load(Ordering::Relaxed),
+            warm: self.idle.len(),
+        }
     }
 
     fn is_pending(&self, now: Millis) -> bool {
@@ -448,6 +460,28 @@ fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiErro
     Ok(())
 }
 
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MOST_TAGS {
+        return Err(invalid("Number of tags exceeds resource tag limit."));
+    }
+    for (key, value) in tags {
+        if !(1..=LONGEST_TAG_KEY).contains(&key.chars().count()) {
+            let rule = format!(
+                "Map keys must satisfy constraint: [Member must have length less than or equal to {LONGEST_TAG_KEY}, \
+                 Member must have length greater than or equal to 1]"
+            );
+            return Err(constraint(key, "tags", &rule));
+        }
+        if value.chars().count() > LONGEST_TAG_VALUE {
+            let rule = format!(
+                "Map value must satisfy constraint: [Member must have length less than or equal to {LONGEST_TAG_VALUE}]"
+            );
+            return Err(constraint(value, "tags", &rule));
+        }
+    }
+    Ok(())
+}
+
 fn constraint(value: &str, name: &str, rule: &str) -> ApiError {
     ApiError::sender(
         "ValidationException",
@@ -506,6 +540,8 @@ impl Lambda {
         let name = name(&given)?.to_owned();
         check_name(&name)?;
         input.check_left_out()?;
+        let tags = input.tags.take().unwrap_or_default();
+        check_tags(&tags)?;
         let zip = input.code.take().and_then(|code| code.zip_file);
         let Some(zip) = zip else {
             return Err(invalid("Please provide the code as Code.ZipFile."));
@@ -542,13 +578,16 @@ impl Lambda {
             config: Arc::new(config),
             created_at: now,
             reserved: None,
-            tags: input.tags.unwrap_or_default(),
+            tags,
             busy: Arc::default(),
             idle: Vec::new(),
         };
         let shown = function.show(now);
         let mut state = shared.state();
         state.check_new(&name)?;
+        shared
+            .feed
+            .emit(|| Event::FunctionCreated { function: &name });
         state.functions.insert(name, function);
         Ok(Answer::json(201, &shown))
     }
@@ -669,7 +708,10 @@ impl Lambda {
             return Ok(Answer::json(200, &function.show(now)));
         }
         let old = std::mem::replace(&mut function.config, Arc::new(config));
-        function.idle.clear();
+        if !function.idle.is_empty() {
+            function.idle.clear();
+            self.0.tell_cooled(function);
+        }
         let shown = function.show(now);
         drop(state);
         // Outside the lock: this may delete the code from the disk.
@@ -681,6 +723,9 @@ impl Lambda {
         let mut state = self.0.state();
         state.find(name)?;
         let deleted = state.functions.remove(name);
+        self.0
+            .feed
+            .emit(|| Event::FunctionDeleted { function: name });
         drop(state);
         // Outside the lock: this may delete the code from the disk.
         drop(deleted);
@@ -737,12 +782,12 @@ impl Lambda {
         let now = self.0.clock.now();
         let state = self.0.state();
         let functions = state.functions.values().map(|function| {
-            let busy = function.busy.load(std::sync::atomic::Ordering::Relaxed);
+            let Processes { running, warm } = function.processes();
             json!({
                 "name": function.config.name,
                 "state": if function.is_pending(now) { "Pending" } else { "Active" },
-                "running": busy,
-                "warm": function.idle.len(),
+                "running": running,
+                "warm": warm,
             })
         });
         functions.collect()

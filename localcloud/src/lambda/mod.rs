@@ -12,7 +12,8 @@ pub mod mapping;
 mod process;
 mod runtime_api;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
+use crate::events::{self, Event, Events};
 use crate::iam::Iam;
 use crate::ids;
 use crate::logs::Logs;
@@ -25,12 +26,14 @@ use hyper::{HeaderMap, Method, Uri};
 use journal::VERSION;
 use process::Processes;
 use rand::rngs::SmallRng;
+use serde::de::IgnoredAny;
+use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The operations there are.
@@ -77,6 +80,20 @@ pub struct Invoked {
     pub log_tail: String,
 }
 
+impl Invoked {
+    /// What the error says, if there was one.
+    fn message(&self) -> Option<String> {
+        self.error.as_ref()?;
+        let error: Value = serde_json::from_slice(&self.payload).unwrap_or_default();
+        Some(
+            error["errorMessage"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    }
+}
+
 /// The functions of the account. Clones share them.
 #[derive(Clone)]
 pub struct Lambda(Arc<Shared>);
@@ -84,6 +101,7 @@ pub struct Lambda(Arc<Shared>);
 /// What operations and processes share.
 struct Shared {
     clock: Clock,
+    feed: Events,
     iam: Iam,
     logs: Logs,
     endpoint: String,
@@ -176,15 +194,63 @@ impl Shared {
         };
         let before = function.idle.len();
         function.idle.retain(|(other, _)| *other != number);
-        function.idle.len() < before
+        let is_out = function.idle.len() < before;
+        if is_out {
+            self.tell_cooled(function);
+        }
+        is_out
+    }
+
+    fn tell_invoked(&self, function: &Function, job: &Job) {
+        self.feed.emit(|| Event::Invoked {
+            function: &function.config.name,
+            request: &job.request_id,
+            records: records(&job.payload),
+            processes: function.processes(),
+        });
+    }
+
+    fn tell_cooled(&self, function: &Function) {
+        self.feed.emit(|| Event::Cooled {
+            function: &function.config.name,
+            processes: function.processes(),
+        });
+    }
+
+    /// Gives the caller the outcome of a job, but first the place in the concurrency back, so that the caller can go on
+    /// at once.
+    fn finish(&self, function: &str, job: Job, invoked: Invoked) {
+        {
+            let state = self.state();
+            drop(job.place);
+            if let Some(function) = state.functions.get(function) {
+                self.feed.emit(|| Event::Ended {
+                    function: &function.config.name,
+                    request: &job.request_id,
+                    ok: invoked.error.is_none(),
+                    error: invoked.message().map(Into::into),
+                    ms: job.begun.elapsed().as_millis() as Millis,
+                    processes: function.processes(),
+                });
+            }
+        }
+        let _ = job.reply.send(invoked);
     }
 }
 
 impl Lambda {
     /// `endpoint` is where the functions find the local cloud.
-    pub fn new(clock: Clock, iam: Iam, logs: Logs, endpoint: String, seed: u64) -> Self {
+    pub fn new(
+        clock: Clock,
+        feed: Events,
+        iam: Iam,
+        logs: Logs,
+        endpoint: String,
+        seed: u64,
+    ) -> Self {
         Self(Arc::new(Shared {
             clock,
+            feed,
             iam,
             logs,
             endpoint,
@@ -225,7 +291,7 @@ impl Lambda {
     ) -> Result<Answer, ApiError> {
         let function = call.function()?;
         let name = functions::name(&function)?;
-        match call.operation {
+        match &*call.operation {
             "CreateFunction" => self.create_function(body).await,
             "ListFunctions" => {
                 let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
@@ -240,7 +306,7 @@ impl Lambda {
             "GetFunctionConcurrency" => self.get_function_concurrency(name),
             "DeleteFunctionConcurrency" => self.delete_function_concurrency(name),
             "Invoke" => self.invoke_as_asked(name, headers, body).await,
-            _ => Err(ApiError::not_in_this_lab("lambda", call.operation)),
+            _ => Err(ApiError::not_in_this_lab("lambda", &call.operation)),
         }
     }
 
@@ -267,7 +333,7 @@ impl Lambda {
             true => Bytes::from_static(b"{}"),
             false => body.clone(),
         };
-        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+        if let Err(error) = serde_json::from_slice::<IgnoredAny>(&payload) {
             return Err(ApiError::sender(
                 "InvalidRequestContentException",
                 format!("Could not parse request body into json: Could not parse payload into json: {error}"),
@@ -376,8 +442,11 @@ impl Lambda {
             payload,
             reply,
             place,
+            begun: Instant::now(),
         };
         while let Some((_, idle)) = function.idle.pop() {
+            // First, because the process may be quick.
+            self.0.tell_invoked(function, &job);
             job = match idle.send(job) {
                 Ok(()) => return Ok(()),
                 Err(back) => back,
@@ -390,12 +459,25 @@ impl Lambda {
                 // A warm process of another function makes room: it ends soon.
                 let mut functions = state.functions.values_mut();
                 let crowded = functions.find(|function| !function.idle.is_empty());
-                drop(crowded.ok_or_else(throttled)?.idle.remove(0));
+                let crowded = crowded.ok_or_else(throttled)?;
+                drop(crowded.idle.remove(0));
+                self.0.tell_cooled(crowded);
                 Place::take(&self.0.alive, usize::MAX).ok_or_else(throttled)?
             }
         };
+        self.0.tell_invoked(state.find(name)?, &job);
         tokio::spawn(environment::run(self.0.clone(), config, place, job));
         Ok(())
+    }
+
+    /// Does something while nothing happens to the functions, which it gets as the feed shows them.
+    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Function>) -> T) -> T {
+        let state = self.0.state();
+        let shown = state.functions.values().map(|function| events::Function {
+            function: function.config.name.clone(),
+            processes: function.processes(),
+        });
+        work(shown.collect())
     }
 }
 
@@ -417,7 +499,8 @@ impl mapping::Functions for Lambda {
 
 /// Which operation a request asks for, and of which function or mapping.
 pub struct Call<'a> {
-    pub operation: &'static str,
+    /// Its name; the method and the path of one that is not in this lab.
+    pub operation: Cow<'static, str>,
     /// As it stands in the path; of a mapping, its UUID.
     function: Option<&'a str>,
     query: &'a str,
@@ -472,10 +555,16 @@ impl<'a> Call<'a> {
             ("2017-10-31", "DELETE", ["functions", name, "concurrency"]) => {
                 ("DeleteFunctionConcurrency", Some(*name))
             }
-            _ => ("this operation", None),
+            _ => {
+                return Some(Self {
+                    operation: format!("{method} {}", uri.path()).into(),
+                    function: None,
+                    query: "",
+                })
+            }
         };
         Some(Self {
-            operation,
+            operation: operation.into(),
             function,
             query: uri.query().unwrap_or_default(),
         })
@@ -483,7 +572,7 @@ impl<'a> Call<'a> {
 
     /// Whether `mapping` answers it.
     pub fn is_for_mappings(&self) -> bool {
-        mapping::OPERATIONS.contains(&self.operation)
+        mapping::OPERATIONS.contains(&&*self.operation)
     }
 
     /// The function as the path names it, with the version of the query.
@@ -505,6 +594,17 @@ impl<'a> Call<'a> {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
     }
+}
+
+/// How many records there are in an event of a queue or a stream.
+fn records(event: &[u8]) -> Option<usize> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Event {
+        records: Vec<IgnoredAny>,
+    }
+    let event: Event = serde_json::from_slice(event).ok()?;
+    Some(event.records.len())
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

@@ -4,6 +4,7 @@ use super::groups::{open, seal, with_token, GroupReference};
 use super::pattern::Pattern;
 use super::{constraint, invalid, limit, Logs, State, Stream, DAY, MOST_BYTES};
 use crate::clock::Millis;
+use crate::events as feed;
 use crate::wire::error::ApiError;
 use serde::Deserialize;
 use serde_json::{json, Value};
@@ -99,6 +100,10 @@ impl State {
             return;
         };
         for (time, message) in events {
+            self.feed.emit(|| feed::Event::Log {
+                group,
+                line: message.as_str().into(),
+            });
             self.events += 1;
             let event = Event {
                 key: (time, self.events),

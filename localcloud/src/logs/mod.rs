@@ -8,6 +8,7 @@ mod groups;
 mod pattern;
 
 use crate::clock::{Clock, Millis};
+use crate::events::Events;
 use crate::wire::error::ApiError;
 use events::Event;
 pub use groups::group_arn;
@@ -47,6 +48,7 @@ struct Inner {
 }
 
 struct State {
+    feed: Events,
     groups: BTreeMap<String, Group>,
     /// How many events there have been, so that each has a number of its own.
     events: u64,
@@ -70,10 +72,11 @@ struct Stream {
 }
 
 impl Logs {
-    pub fn new(clock: Clock) -> Self {
+    pub fn new(clock: Clock, feed: Events) -> Self {
         Self(Arc::new(Inner {
             clock,
             state: Mutex::new(State {
+                feed,
                 groups: BTreeMap::new(),
                 events: 0,
                 bytes: 0,

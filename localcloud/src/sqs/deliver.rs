@@ -8,10 +8,12 @@ use super::{
     arn_of, in_range, invalid_parameter, is_label, missing, name_in, sqs_error, Entry, First, Sqs,
 };
 use crate::clock::Millis;
+use crate::events::{self, Event};
 use crate::faults::Kind;
 use crate::wire::error::{ApiError, Fault};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{json, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -224,9 +226,9 @@ impl Sqs {
         loop {
             let mut arrival = std::pin::pin!(arrivals.notified());
             arrival.as_mut().enable();
-            let (deliveries, next_due) = self.receive_now(name, &receive, &input)?;
-            let now = self.0.clock.now();
-            if !deliveries.is_empty() || now >= deadline {
+            let is_last = self.0.clock.now() >= deadline;
+            let (deliveries, next_due) = self.receive_now(name, &receive, &input, is_last)?;
+            if !deliveries.is_empty() || is_last {
                 return Ok(Messages { input, deliveries });
             }
             let wake = next_due.unwrap_or(deadline).min(deadline);
@@ -257,7 +259,7 @@ impl Sqs {
             let poll = Poll::Long;
             Ok(Receive { poll, ..receive })
         })?;
-        let (deliveries, _) = self.receive_now(name_in(queue_url)?, &receive, &input)?;
+        let (deliveries, _) = self.receive_now(name_in(queue_url)?, &receive, &input, true)?;
         let messages = deliveries
             .iter()
             .map(|delivery| json!(input.show(delivery)));
@@ -284,12 +286,14 @@ impl Sqs {
         Ok(())
     }
 
-    /// One look at the queue, and when it is worth another. What was received too often goes to the dead-letter queue.
+    /// One look at the queue, the last of its receive or not, and when it is worth another. What was received too often
+    /// goes to the dead-letter queue.
     fn receive_now(
         &self,
         name: &str,
         receive: &Receive,
         input: &ReceiveMessage,
+        is_last: bool,
     ) -> Result<(Vec<Delivery>, Option<Millis>), ApiError> {
         let now = self.0.clock.now();
         let mut state = self.lock();
@@ -300,22 +304,44 @@ impl Sqs {
             ..*receive
         };
         let entry = state.entry(name, now)?;
+        let until = now + receive.visibility_timeout;
         if let Some(again) = entry.repeat(now, input, receive.visibility_timeout) {
+            entry.hand_out(&again, until);
             return Ok((again, None));
         }
         let mut repeated = || self.0.faults.strikes(Kind::DuplicateDelivery, name);
         let received = entry.queue.receive(now, &receive, &mut repeated).map_err(|_| {
-            ApiError::sender(
+            let error = ApiError::sender(
                 "OverLimit",
                 format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
-            )
+            );
+            entry.refused("ReceiveMessage", error)
         })?;
-        let Received { deliveries, dead } = received;
+        let Received {
+            deliveries,
+            dead,
+            copies,
+        } = received;
         entry.remember(now, input, &deliveries);
+        entry.hand_out(&deliveries, until);
+        for copy in &copies {
+            entry.announce(copy, None, None);
+        }
+        if deliveries.is_empty() && is_last {
+            entry.tell(|queue| Event::Empty {
+                queue,
+                reader: events::caller(),
+            });
+        }
         let next_due = entry.queue.next_due();
         if let Some(target) = target.and_then(|redrive| state.by_arn(&redrive.target_arn, now)) {
             for message in dead {
-                target.bury(now, &message, arn_of(name));
+                target.events.emit(|| Event::Dead {
+                    queue: name,
+                    message: message.name(),
+                    to: &target.name,
+                });
+                target.bury(now, &message, name);
             }
         }
         Ok((deliveries, next_due))
@@ -406,6 +432,11 @@ impl Entry {
             if let Some(first) = memories.sends.recall(now, key) {
                 sent.message_id.clone_from(&first.message_id);
                 sent.sequence_number.clone_from(&first.sequence_number);
+                self.tell(|queue| Event::Deduplicated {
+                    queue,
+                    message: Cow::Borrowed(&sent.message_id),
+                    group: send.message_group_id.as_deref(),
+                });
                 return Ok(sent);
             }
         }
@@ -424,8 +455,9 @@ impl Entry {
             receives: 0,
             first_received_at: None,
             dead_letter_source: None,
+            copy: None,
         };
-        sent.sequence_number = self.put(now, Arc::new(message), Millis::from(delay) * 1000);
+        sent.sequence_number = self.put(now, Arc::new(message), Millis::from(delay) * 1000, None);
         if let (Some(memories), Some(key)) = (&mut self.fifo, key) {
             let first = First {
                 message_id: sent.message_id.clone(),
@@ -471,9 +503,9 @@ impl Entry {
 
     /// Takes in what a source queue gave up. On a FIFO queue its deduplication id is its message id from here on, see
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>.
-    fn bury(&mut self, now: Millis, message: &Message, source_arn: String) {
+    fn bury(&mut self, now: Millis, message: &Message, source: &str) {
         let message = Message {
-            dead_letter_source: Some(source_arn),
+            dead_letter_source: Some(arn_of(source)),
             sent_at: match self.fifo {
                 Some(_) => now,
                 None => message.sent_at,
@@ -481,7 +513,27 @@ impl Entry {
             deduplication_id: self.fifo.as_ref().map(|_| message.id.clone()),
             ..message.clone()
         };
-        self.put(now, Arc::new(message), 0);
+        self.put(now, Arc::new(message), 0, Some(source));
+    }
+
+    /// Tells what a receiver gets, and remembers who it is.
+    fn hand_out(&mut self, deliveries: &[Delivery], until: Millis) {
+        if !self.events.is_kept() {
+            return;
+        }
+        let reader = events::caller();
+        for Delivery { message, .. } in deliveries {
+            self.readers
+                .insert(message.name().into_owned(), reader.clone());
+            self.tell(|queue| Event::Received {
+                queue,
+                message: message.name(),
+                until,
+                receives: message.receives,
+                reader: reader.clone(),
+                group: message.group_id.as_deref(),
+            });
+        }
     }
 
     /// The deliveries of an earlier receive with the same attempt id, if nothing has happened to them.
@@ -517,12 +569,19 @@ impl Entry {
             return Err(missing("ReceiptHandle"));
         }
         let handle = &input.receipt_handle;
-        self.queue.delete(handle).map_err(|refusal| match refusal {
+        let deleted = self.queue.delete(handle).map_err(|refusal| match refusal {
             Refusal::NotInFlight => invalid_parameter(format!(
                 "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
             )),
             _ => invalid_handle(handle),
         })?;
+        if let Some(message) = deleted {
+            self.readers.remove(&*message.name());
+            self.tell(|queue| Event::Deleted {
+                queue,
+                message: message.name(),
+            });
+        }
         if self.fifo.is_some() {
             // The rest of its group can be received now.
             self.arrivals.notify_one();
@@ -540,10 +599,18 @@ impl Entry {
         }
         let timeout = visibility_timeout(input.visibility_timeout, 0)?;
         let changed = self.queue.change_visibility(now, handle, timeout);
-        if timeout == 0 && changed.is_ok() {
-            self.arrivals.notify_one();
+        if let Ok(message) = &changed {
+            if timeout == 0 {
+                self.readers.remove(&*message.name());
+                self.arrivals.notify_one();
+            }
+            self.tell(|queue| Event::Hidden {
+                queue,
+                message: message.name(),
+                until: now + timeout,
+            });
         }
-        changed.map_err(|refusal| match refusal {
+        changed.map(drop).map_err(|refusal| match refusal {
             Refusal::InvalidHandle => invalid_handle(handle),
             Refusal::Gone => invalid_parameter(format!(
                 "Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \

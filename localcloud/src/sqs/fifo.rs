@@ -7,7 +7,7 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>.
 
 use super::message::Message;
-use super::messages::{Counts, Delivery, Messages, OverLimit, Receive, Received, Refusal};
+use super::messages::{Counts, Delivery, Messages, OverLimit, Passed, Receive, Received, Refusal};
 use super::queue::{LONGEST_IN_FLIGHT, MOST_IN_FLIGHT};
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
@@ -299,13 +299,10 @@ impl Messages for Fifo {
         Some(sequences?.into_iter().map(again).collect())
     }
 
-    fn delete(&mut self, receipt_handle: &str) -> Result<(), Refusal> {
+    fn delete(&mut self, receipt_handle: &str) -> Result<Option<Arc<Message>>, Refusal> {
         match self.in_flight(receipt_handle) {
-            Ok(sequence) => {
-                self.remove(sequence);
-                Ok(())
-            }
-            Err(Refusal::Gone) => Ok(()),
+            Ok(sequence) => Ok(self.remove(sequence)),
+            Err(Refusal::Gone) => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }
@@ -315,13 +312,14 @@ impl Messages for Fifo {
         now: Millis,
         receipt_handle: &str,
         timeout: Millis,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Arc<Message>, Refusal> {
         let sequence = self.in_flight(receipt_handle)?;
         let stored = self.stored(sequence);
         if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
         stored.changed = true;
+        let message = stored.message.clone();
         let state = match timeout {
             0 => State::Waiting,
             _ => State::InFlight {
@@ -329,25 +327,25 @@ impl Messages for Fifo {
             },
         };
         self.set_state(sequence, state);
-        Ok(())
+        Ok(message)
     }
 
-    fn pass(&mut self, now: Millis, retention: Millis) -> usize {
-        let mut shown = 0;
+    fn pass(&mut self, now: Millis, retention: Millis) -> Passed {
+        let mut passed = Passed::default();
         while let Some(&(until, sequence)) = self.hidden.first() {
             if until > now {
                 break;
             }
             self.set_state(sequence, State::Waiting);
-            shown += 1;
+            passed.shown.push(self.messages[&sequence].message.clone());
         }
         while let Some(&(sent_at, sequence)) = self.by_age.first() {
             if sent_at + retention > now {
                 break;
             }
-            self.remove(sequence);
+            passed.expired.extend(self.remove(sequence));
         }
-        shown
+        passed
     }
 
     fn next_due(&self) -> Option<Millis> {
@@ -374,6 +372,21 @@ impl Messages for Fifo {
             taken.extend(self.remove(first));
         }
         taken
+    }
+
+    fn list(&self, most: usize) -> Vec<(Arc<Message>, Option<Millis>)> {
+        let oldest = self.by_age.iter().take(most);
+        let mut oldest: Vec<_> = oldest.map(|(_, sequence)| sequence).collect();
+        oldest.sort();
+        let show = |sequence| {
+            let stored: &Stored = &self.messages[sequence];
+            let until = match stored.state {
+                State::Waiting => None,
+                State::Delayed { until } | State::InFlight { until } => Some(until),
+            };
+            (stored.message.clone(), until)
+        };
+        oldest.into_iter().map(show).collect()
     }
 
     fn counts(&self) -> Counts {

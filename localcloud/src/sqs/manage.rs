@@ -9,6 +9,7 @@ use super::{
     url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
 };
 use crate::clock::Millis;
+use crate::events::Event;
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +17,7 @@ use base64::Engine;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -190,6 +191,8 @@ impl Sqs {
         };
         let entry = Entry {
             name: name.clone(),
+            events: self.0.events.clone(),
+            readers: HashMap::new(),
             settings,
             queue,
             fifo: fifo.then(Memories::default),
@@ -199,6 +202,8 @@ impl Sqs {
             purged_at: None,
             arrivals: Arc::new(Notify::new()),
         };
+        let events = &self.0.events;
+        events.emit(|| Event::QueueCreated(entry.shown()));
         state.queues.insert(name, entry);
         Ok(created)
     }
@@ -209,6 +214,7 @@ impl Sqs {
         let mut state = self.lock();
         let entry = state.queues.remove(name).ok_or_else(no_such_queue)?;
         entry.arrivals.notify_waiters();
+        entry.tell(|queue| Event::QueueDeleted { queue });
         state.deleted.insert(name.to_owned(), now);
         Ok(())
     }
@@ -293,6 +299,7 @@ impl Sqs {
         let entry = state.entry(name, now)?;
         entry.settings = settings;
         entry.modified_at = now;
+        self.0.events.emit(|| Event::QueueChanged(entry.shown()));
         Ok(())
     }
 
@@ -310,6 +317,8 @@ impl Sqs {
             }
             entry.purged_at = Some(now);
             entry.queue.purge();
+            entry.readers.clear();
+            entry.tell(|queue| Event::Purged { queue });
             Ok(())
         })
     }

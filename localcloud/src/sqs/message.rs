@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message, or all messages of a batch: 1 MiB.
@@ -34,6 +35,18 @@ pub struct Message {
     pub first_received_at: Option<Millis>,
     /// The ARN of the queue that gave this message up.
     pub dead_letter_source: Option<String>,
+    /// Tells a copy that another host still had from the message itself, whose id it has.
+    pub copy: Option<u64>,
+}
+
+impl Message {
+    /// The name of this message, or of this copy of it, in the feed.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self.copy {
+            None => Cow::Borrowed(&self.id),
+            Some(copy) => Cow::Owned(format!("{}#{copy}", self.id)),
+        }
+    }
 }
 
 /// Message attributes by name.

@@ -36,6 +36,17 @@ pub struct Received {
     pub deliveries: Vec<Delivery>,
     /// Messages that were received too often, taken out of the queue: they belong to its dead-letter queue.
     pub dead: Vec<Arc<Message>>,
+    /// Copies of what was delivered that another host still had.
+    pub copies: Vec<Arc<Message>>,
+}
+
+/// What the passing of time did.
+#[derive(Default)]
+pub struct Passed {
+    /// Messages that became visible.
+    pub shown: Vec<Arc<Message>>,
+    /// Messages that grew too old, taken out of the queue.
+    pub expired: Vec<Arc<Message>>,
 }
 
 /// Too many messages are in flight.
@@ -94,14 +105,15 @@ pub trait Messages: Send {
         None
     }
 
-    /// Deletes the message of this receipt handle.
+    /// Deletes the message of this receipt handle, and returns it; none when there was nothing to delete.
     ///
     /// # Errors
     ///
     /// [`Refusal::InvalidHandle`], and on a FIFO queue [`Refusal::NotInFlight`] for a handle that has expired.
-    fn delete(&mut self, receipt_handle: &str) -> Result<(), Refusal>;
+    fn delete(&mut self, receipt_handle: &str) -> Result<Option<Arc<Message>>, Refusal>;
 
-    /// Lets the visibility timeout end `timeout` milliseconds from now; 0 hands the message back at once.
+    /// Lets the visibility timeout end `timeout` milliseconds from now; 0 hands the message back at once. Returns the
+    /// message.
     ///
     /// # Errors
     ///
@@ -111,11 +123,11 @@ pub trait Messages: Send {
         now: Millis,
         receipt_handle: &str,
         timeout: Millis,
-    ) -> Result<(), Refusal>;
+    ) -> Result<Arc<Message>, Refusal>;
 
     /// Lets time do its work: what was hidden until `now` is visible again, what is older than `retention` is
-    /// gone. Returns how many messages became visible.
-    fn pass(&mut self, now: Millis, retention: Millis) -> usize;
+    /// gone.
+    fn pass(&mut self, now: Millis, retention: Millis) -> Passed;
 
     /// When the next hidden message becomes visible.
     fn next_due(&self) -> Option<Millis>;
@@ -125,6 +137,10 @@ pub trait Messages: Send {
 
     /// Takes up to `most` visible messages out, for a message move task.
     fn take(&mut self, most: usize) -> Vec<Arc<Message>>;
+
+    /// The oldest `most` messages, in the order in which the queue took them in, each with the time until which it is
+    /// hidden.
+    fn list(&self, most: usize) -> Vec<(Arc<Message>, Option<Millis>)>;
 
     fn counts(&self) -> Counts;
 

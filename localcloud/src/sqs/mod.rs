@@ -17,11 +17,13 @@ mod receipt;
 mod redrive;
 
 use crate::clock::{Clock, Millis};
+use crate::events::{self, Event, Events, MessageState, MOST_SHOWN};
 use crate::faults::{Faults, Kind};
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
 use deduplication::Memory;
+use message::Message;
 use messages::Messages;
 use quota::Quota;
 use rand::rngs::SmallRng;
@@ -29,7 +31,7 @@ use redrive::MoveTask;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use serde_json::{json, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -72,6 +74,7 @@ pub struct Sqs(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    events: Events,
     faults: Faults,
     state: Mutex<State>,
 }
@@ -89,6 +92,9 @@ struct State {
 /// A queue and what is known of it.
 struct Entry {
     name: String,
+    events: Events,
+    /// Who has the messages in flight, by their names in the feed.
+    readers: HashMap<String, Arc<str>>,
     settings: Settings,
     queue: Box<dyn Messages>,
     /// What a FIFO queue remembers for five minutes; none for a standard queue.
@@ -116,9 +122,10 @@ struct First {
 }
 
 impl Sqs {
-    pub fn new(clock: Clock, faults: Faults, seed: u64) -> Self {
+    pub fn new(clock: Clock, events: Events, faults: Faults, seed: u64) -> Self {
         Self(Arc::new(Inner {
             clock,
+            events,
             faults,
             state: Mutex::new(State {
                 queues: BTreeMap::new(),
@@ -171,6 +178,19 @@ impl Sqs {
         }
     }
 
+    /// Tells that a call was refused before it came here.
+    pub fn refused(&self, operation: &str, input: &[u8], error: ApiError) -> ApiError {
+        let input: Value = serde_json::from_slice(input).unwrap_or_default();
+        if let Ok(queue) = name_in(input["QueueUrl"].as_str().unwrap_or_default()) {
+            self.0.events.emit(|| Event::Refused {
+                queue,
+                operation,
+                code: &error.code,
+            });
+        }
+        error
+    }
+
     /// The queues with their counts, for the desk.
     pub fn status(&self) -> Value {
         let now = self.0.clock.now();
@@ -189,6 +209,25 @@ impl Sqs {
                 })
             })
             .collect()
+    }
+
+    /// Lets time do its work in all queues, so that the feed tells it at once.
+    pub fn pass(&self) {
+        let now = self.0.clock.now();
+        for entry in self.lock().queues.values_mut() {
+            entry.pass(now);
+        }
+    }
+
+    /// Does something while nothing happens to the queues, which it gets as the feed shows them.
+    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Queue>) -> T) -> T {
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        let shown = state.queues.values_mut().map(|entry| {
+            entry.pass(now);
+            entry.shown()
+        });
+        work(shown.collect())
     }
 
     /// Works on one queue at the present time.
@@ -225,7 +264,8 @@ impl Sqs {
         {
             // The developer guide speaks of a ThrottlingException here; the API reference has this error for it:
             // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors
-            return Err(ApiError::sender("RequestThrottled", "Rate exceeded."));
+            let error = ApiError::sender("RequestThrottled", "Rate exceeded.");
+            return Err(entry.refused(action, error));
         }
         Ok(())
     }
@@ -278,21 +318,112 @@ impl Entry {
 
     fn pass(&mut self, now: Millis) {
         let retention = Millis::from(self.settings.retention) * 1000;
-        for _ in 0..self.queue.pass(now, retention).min(1000) {
+        let passed = self.queue.pass(now, retention);
+        for _ in passed.shown.iter().take(1000) {
             self.arrivals.notify_one();
+        }
+        for message in &passed.shown {
+            self.readers.remove(&*message.name());
+            self.tell(|queue| match message.receives {
+                0 => Event::Arrived {
+                    queue,
+                    message: message.name(),
+                },
+                _ => Event::Returned {
+                    queue,
+                    message: message.name(),
+                },
+            });
+        }
+        for message in &passed.expired {
+            self.readers.remove(&*message.name());
+            self.tell(|queue| Event::Expired {
+                queue,
+                message: message.name(),
+            });
         }
     }
 
+    /// Takes a message in, that was sent here or comes `from` another queue.
     fn put(
         &mut self,
         now: Millis,
-        message: Arc<message::Message>,
+        message: Arc<Message>,
         delay: Millis,
+        from: Option<&str>,
     ) -> Option<String> {
+        self.announce(&message, (delay > 0).then_some(now + delay), from);
         let sequence_number = self.queue.put(now, message, delay);
         self.arrivals.notify_one();
         sequence_number
     }
+
+    /// Tells that a message is here now, delayed `until` some time.
+    fn announce(&self, message: &Message, until: Option<Millis>, from: Option<&str>) {
+        self.tell(|queue| Event::Sent {
+            queue,
+            message: message.name(),
+            body: message.body.as_str().into(),
+            group: message.group_id.as_deref(),
+            until,
+            receives: message.receives,
+            from,
+        });
+    }
+
+    /// Tells an event of this queue.
+    fn tell<'a>(&'a self, event: impl FnOnce(&'a str) -> Event<'a>) {
+        self.events.emit(|| event(&self.name));
+    }
+
+    /// Tells that a call was refused.
+    fn refused(&self, operation: &str, error: ApiError) -> ApiError {
+        self.events.emit(|| Event::Refused {
+            queue: &self.name,
+            operation,
+            code: &error.code,
+        });
+        error
+    }
+
+    /// The queue as the feed shows it.
+    fn shown(&self) -> events::Queue {
+        let counts = self.queue.counts();
+        let redrive = self.settings.redrive.as_ref();
+        let show = |(message, until): (Arc<Message>, Option<Millis>)| {
+            let name = message.name();
+            events::Message {
+                state: match until {
+                    None => MessageState::Visible,
+                    Some(until) if message.receives == 0 => MessageState::Delayed { until },
+                    Some(until) => MessageState::InFlight {
+                        until,
+                        reader: self.readers.get(&*name).cloned(),
+                    },
+                },
+                message: name.into_owned(),
+                body: message.body.clone().into(),
+                group: message.group_id.clone(),
+                receives: message.receives,
+            }
+        };
+        events::Queue {
+            queue: self.name.clone(),
+            fifo: self.fifo.is_some(),
+            visibility_ms: Millis::from(self.settings.visibility_timeout) * 1000,
+            dead_letter_queue: redrive.map(|redrive| name_of(&redrive.target_arn).to_owned()),
+            max_receives: redrive.map(|redrive| redrive.max_receive_count),
+            visible: counts.visible,
+            in_flight: counts.in_flight,
+            delayed: counts.delayed,
+            messages: self.queue.list(MOST_SHOWN).into_iter().map(show).collect(),
+        }
+    }
+}
+
+/// The queue's name in its ARN.
+fn name_of(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or_default()
 }
 
 fn arn_of(name: &str) -> String {

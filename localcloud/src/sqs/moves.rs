@@ -3,8 +3,9 @@
 
 use super::message::Message;
 use super::redrive::{MoveTask, Status};
-use super::{in_range, invalid_parameter, missing, Sqs, State};
+use super::{in_range, invalid_parameter, missing, name_of, Sqs, State};
 use crate::clock::Millis;
+use crate::events::Event;
 use crate::ids;
 use crate::wire::error::ApiError;
 use base64::engine::general_purpose::STANDARD;
@@ -245,11 +246,17 @@ impl State {
             let Some(entry) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
                 if let Some(source) = self.by_arn(&task.source_arn, now) {
                     for message in std::iter::once(message).chain(taken) {
-                        source.put(now, message, 0);
+                        source.queue.put(now, message, 0);
+                        source.arrivals.notify_one();
                     }
                 }
                 return self.end(at, Some("CouldNotDetermineMessageSource"));
             };
+            let from = name_of(&task.source_arn);
+            entry.events.emit(|| Event::Deleted {
+                queue: from,
+                message: message.name(),
+            });
             // A moved message is a new one: its id, its age and its count of receives start again.
             let message = Message {
                 id: entry.queue.new_message_id(),
@@ -257,9 +264,10 @@ impl State {
                 receives: 0,
                 first_received_at: None,
                 dead_letter_source: None,
+                copy: None,
                 ..Message::clone(&message)
             };
-            entry.put(now, Arc::new(message), 0);
+            entry.put(now, Arc::new(message), 0, Some(from));
             self.tasks[at].moved += 1;
         }
         Some(task.rate)

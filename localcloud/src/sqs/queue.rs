@@ -7,7 +7,9 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>.
 
 use super::message::Message;
-use super::messages::{Counts, Delivery, Messages, OverLimit, Poll, Receive, Received, Refusal};
+use super::messages::{
+    Counts, Delivery, Messages, OverLimit, Passed, Poll, Receive, Received, Refusal,
+};
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
 use crate::ids;
@@ -149,12 +151,13 @@ impl Queue {
         self.in_flight += usize::from(matches!(state, State::InFlight { .. }));
     }
 
-    fn show(&mut self, sequence: Sequence) {
+    fn show(&mut self, sequence: Sequence) -> Arc<Message> {
         let stored = self.stored(sequence);
         let state = std::mem::replace(&mut stored.state, State::Visible);
-        let host = stored.host;
+        let (host, message) = (stored.host, stored.message.clone());
         self.unhide(sequence, state);
         self.hosts[host].insert(sequence);
+        message
     }
 
     fn unhide(&mut self, sequence: Sequence, state: State) {
@@ -217,7 +220,6 @@ impl Messages for Queue {
         }
         let mut asked = self.ask_hosts(receive.poll);
         let mut received = Received::default();
-        let mut repeats = Vec::new();
         while received.deliveries.len() < receive.most {
             let Some(sequence) = self.take_visible(&mut asked) else {
                 break;
@@ -229,12 +231,13 @@ impl Messages for Queue {
             }
             let delivery = self.deliver(now, sequence, receive.visibility_timeout);
             if repeated() {
-                repeats.push(delivery.message.clone());
+                received.copies.push(delivery.message.clone());
             }
             received.deliveries.push(delivery);
         }
-        for message in repeats {
-            self.put(now, message, 0);
+        for message in &mut received.copies {
+            Arc::make_mut(message).copy = Some(self.next);
+            self.put(now, message.clone(), 0);
         }
         Ok(received)
     }
@@ -242,15 +245,15 @@ impl Messages for Queue {
 
     // ANCHOR: delete
     /// An old handle, or one of a message deleted before, is no error and deletes nothing.
-    fn delete(&mut self, receipt_handle: &str) -> Result<(), Refusal> {
+    fn delete(&mut self, receipt_handle: &str) -> Result<Option<Arc<Message>>, Refusal> {
         let receipt = self
             .receipts
             .read(receipt_handle)
             .ok_or(Refusal::InvalidHandle)?;
-        if self.is_latest(receipt) {
-            self.remove(receipt.sequence);
+        if !self.is_latest(receipt) {
+            return Ok(None);
         }
-        Ok(())
+        Ok(self.remove(receipt.sequence))
     }
     // ANCHOR_END: delete
 
@@ -260,7 +263,7 @@ impl Messages for Queue {
         now: Millis,
         receipt_handle: &str,
         timeout: Millis,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Arc<Message>, Refusal> {
         let receipt = self
             .receipts
             .read(receipt_handle)
@@ -275,6 +278,7 @@ impl Messages for Queue {
         if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
+        let message = stored.message.clone();
         if timeout > 0 {
             let (state, until) = (stored.state, now + timeout);
             self.unhide(receipt.sequence, state);
@@ -282,27 +286,26 @@ impl Messages for Queue {
         } else {
             self.show(receipt.sequence);
         }
-        Ok(())
+        Ok(message)
     }
     // ANCHOR_END: change
 
     // ANCHOR: pass
-    fn pass(&mut self, now: Millis, retention: Millis) -> usize {
-        let mut shown = 0;
+    fn pass(&mut self, now: Millis, retention: Millis) -> Passed {
+        let mut passed = Passed::default();
         while let Some(&(until, sequence)) = self.hidden.first() {
             if until > now {
                 break;
             }
-            self.show(sequence);
-            shown += 1;
+            passed.shown.push(self.show(sequence));
         }
         while let Some(&(sent_at, sequence)) = self.by_age.first() {
             if sent_at + retention > now {
                 break;
             }
-            self.remove(sequence);
+            passed.expired.extend(self.remove(sequence));
         }
-        shown
+        passed
     }
     // ANCHOR_END: pass
 
@@ -329,6 +332,21 @@ impl Messages for Queue {
             taken.extend(self.remove(sequence));
         }
         taken
+    }
+
+    fn list(&self, most: usize) -> Vec<(Arc<Message>, Option<Millis>)> {
+        let oldest = self.by_age.iter().take(most);
+        let mut oldest: Vec<_> = oldest.map(|(_, sequence)| sequence).collect();
+        oldest.sort();
+        let show = |sequence| {
+            let stored: &Stored = &self.messages[sequence];
+            let until = match stored.state {
+                State::Visible => None,
+                State::Delayed { until } | State::InFlight { until } => Some(until),
+            };
+            (stored.message.clone(), until)
+        };
+        oldest.into_iter().map(show).collect()
     }
 
     fn counts(&self) -> Counts {

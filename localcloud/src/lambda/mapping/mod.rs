@@ -17,12 +17,14 @@ mod stream;
 use super::functions::{self, arn};
 use super::{invalid, not_found, Answer, Call, Invoked};
 use crate::clock::{Clock, Millis};
+use crate::events::{self, in_the_name_of, Event, Events};
 use crate::iam::Iam;
 use crate::kinesis::Kinesis;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
 use crate::{ids, ACCOUNT, REGION};
 use bytes::Bytes;
+use hyper::header::HeaderValue;
 use rand::rngs::SmallRng;
 use serde_json::{json, Value};
 use settings::{Settings, Source};
@@ -99,6 +101,7 @@ pub struct Mappings(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    events: Events,
     sqs: Sqs,
     kinesis: Kinesis,
     functions: Arc<dyn Functions>,
@@ -131,6 +134,7 @@ struct Mapping {
 impl Mappings {
     pub fn new(
         clock: Clock,
+        events: Events,
         sqs: Sqs,
         kinesis: Kinesis,
         functions: Arc<dyn Functions>,
@@ -139,6 +143,7 @@ impl Mappings {
     ) -> Self {
         Self(Arc::new(Inner {
             clock,
+            events,
             sqs,
             kinesis,
             functions,
@@ -164,7 +169,7 @@ impl Mappings {
                 "Could not parse request body into json.",
             )),
         };
-        let (status, answer) = match call.operation {
+        let (status, answer) = match &*call.operation {
             "CreateEventSourceMapping" => (202, self.create(input()?).await?),
             "ListEventSourceMappings" => (200, self.list(call)?),
             "GetEventSourceMapping" => (200, self.get(uuid)?),
@@ -214,6 +219,7 @@ impl Mappings {
             self.start(&mut mapping);
         }
         let answer = mapping.describe("Creating");
+        self.tell(&mapping);
         state.mappings.insert(uuid, mapping);
         Ok(answer)
     }
@@ -316,6 +322,7 @@ impl Mappings {
             }
             (None, false) => "Updating",
         };
+        self.tell(mapping);
         Ok(mapping.describe(changing))
     }
 
@@ -328,10 +335,9 @@ impl Mappings {
             Some(poller) => {
                 poller.send_replace(true);
                 mapping.state = "Deleting";
+                self.tell(mapping);
             }
-            None => {
-                state.mappings.remove(uuid);
-            }
+            None => self.forget(&mut state, uuid),
         }
         Ok(answer)
     }
@@ -456,13 +462,13 @@ impl Mappings {
             progress: mapping.progress.clone(),
             stopped,
         };
-        tokio::spawn(async move {
+        tokio::spawn(in_the_name_of(poller.agent(), async move {
             match poller.settings.source {
                 Source::Queue { .. } => queue::run(&poller).await,
                 Source::Stream { .. } => stream::run(&poller).await,
             }
             poller.mappings.ended(&poller.uuid);
-        });
+        }));
     }
 
     /// A poller has come to its end: what it was stopped for happens.
@@ -479,10 +485,27 @@ impl Mappings {
                 self.start(mapping);
             }
             "Disabling" => mapping.state = "Disabled",
-            _ => {
-                state.mappings.remove(uuid);
-            }
+            _ => return self.forget(&mut state, uuid),
         }
+        self.tell(mapping);
+    }
+
+    fn forget(&self, state: &mut State, uuid: &str) {
+        if let Some(mut mapping) = state.mappings.remove(uuid) {
+            mapping.state = "Deleted";
+            self.tell(&mapping);
+        }
+    }
+
+    fn tell(&self, mapping: &Mapping) {
+        self.0.events.emit(|| Event::Mapping(mapping.shown()));
+    }
+
+    /// Does something while nothing happens to the mappings, which it gets as the feed shows them.
+    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Mapping>) -> T) -> T {
+        let state = self.lock();
+        let shown = state.mappings.values().map(Mapping::shown);
+        work(shown.collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -548,6 +571,15 @@ impl State {
 }
 
 impl Mapping {
+    fn shown(&self) -> events::Mapping {
+        events::Mapping {
+            mapping: self.uuid.clone(),
+            function: last_part(&self.function),
+            source: last_part(self.settings.source.arn()).replacen("stream/", "", 1),
+            state: self.state,
+        }
+    }
+
     fn describe(&self, state: &str) -> Value {
         let mut answer = self.settings.describe(&self.input);
         let arn = format!(
@@ -588,6 +620,22 @@ struct Poller {
 impl Poller {
     fn clock(&self) -> &Clock {
         &self.mappings.0.clock
+    }
+
+    /// It calls in the name of the function.
+    fn agent(&self) -> HeaderValue {
+        let agent = format!("app/{}", last_part(&self.function));
+        HeaderValue::from_str(&agent).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// Tells that it got records for the function.
+    fn tell_polled(&self, records: usize) {
+        if records > 0 {
+            self.mappings.0.events.emit(|| Event::Polled {
+                mapping: &self.uuid,
+                records,
+            });
+        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -651,6 +699,11 @@ impl Poller {
         let functions = &self.mappings.0.functions;
         functions.invoke(&self.function, event.into()).await
     }
+}
+
+/// The name in an ARN.
+fn last_part(arn: &str) -> String {
+    arn.rsplit(':').next().unwrap_or_default().to_owned()
 }
 
 fn queue_url(name: &str) -> String {

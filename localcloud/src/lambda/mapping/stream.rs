@@ -6,6 +6,7 @@
 use super::settings::{Settings, Start};
 use super::{answer, invalid, queue_url, Poller, Source};
 use crate::clock::{Clock, Millis};
+use crate::events::in_the_name_of;
 use crate::ids;
 use crate::kinesis::{Cursor, Kinesis};
 use crate::lambda::{Invoked, LARGEST_PAYLOAD};
@@ -178,7 +179,8 @@ pub async fn run(poller: &Poller) {
     while !poller.is_stopped() {
         for shard in stream.readable().await {
             if read.insert(shard.clone()) {
-                readers.spawn(stream.clone().read_shard(shard));
+                let reader = stream.clone().read_shard(shard);
+                readers.spawn(in_the_name_of(poller.agent(), reader));
             }
         }
         tokio::select! {
@@ -276,6 +278,7 @@ impl Stream {
                 Ok((records, is_read_out)) => {
                     let records = self.wanted(shard, &function.role, &records);
                     self.poller.progress.read(shard, &cursor, &records);
+                    self.poller.tell_polled(records.len());
                     let mut pages = vec![Vec::new(); lanes.len()];
                     for record in records {
                         pages[lane_of(&record.key, lanes.len())].push(record);
@@ -309,11 +312,9 @@ impl Stream {
             if filter.is_empty() {
                 return true;
             }
-            let mut item = kinesis_part(record);
             let data = BASE64_STANDARD.decode(text(record, "Data"));
             let data = data.ok().and_then(|data| String::from_utf8(data).ok());
-            item["data"] = json!(data);
-            filter.passes(&item, "data")
+            data.is_some_and(|data| filter.passes(&data))
         };
         let event = |record: &Value| {
             let number = text(record, "SequenceNumber");
