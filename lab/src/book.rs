@@ -5,7 +5,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{HeaderValue, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
 use axum::Router;
 use log::{Level, Log, Metadata, Record};
 use mdbook_driver::MDBook;
@@ -19,6 +20,9 @@ use tower_http::services::{ServeDir, ServeFile};
 
 /// What the pages are made of, under the folder of `book.toml`.
 const SOURCES: [&str; 4] = ["book.toml", "book", "snippets", "templates"];
+
+/// Tells the figures that there is a feed where their page comes from.
+const DESK_JS: &str = "window.lab = { origin: location.origin };\n";
 
 /// None while the book is being rendered; then what came of it.
 type Outcome = Option<Result<(), String>>;
@@ -79,9 +83,16 @@ impl Book {
         let html = self.html.path();
         let files = ServeDir::new(html).not_found_service(ServeFile::new(html.join("404.html")));
         Router::new()
+            .route("/figures/desk.js", get(desk_js))
+            .route("/lab", get(Redirect::temporary("/lab.html")))
             .fallback_service(files)
             .layer(from_fn_with_state(self.outcome.subscribe(), page))
     }
+}
+
+/// In place of the book's own file, which says nothing.
+async fn desk_js() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript")], DESK_JS)
 }
 
 /// One page, once the book is rendered.

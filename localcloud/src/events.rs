@@ -24,7 +24,7 @@ pub const MOST_LISTENERS: usize = 32;
 /// How many of a queue's messages, or a stream's records, the state shows.
 pub const MOST_SHOWN: usize = 100;
 /// Texts are cut after so many characters.
-pub(crate) const LONGEST_TEXT: usize = 80;
+pub(crate) const LONGEST_TEXT: usize = 120;
 
 /// One thing that happened. Names are without their ARN; times are by the local cloud's clock.
 #[derive(Serialize)]
@@ -236,7 +236,8 @@ pub struct Queue {
     pub visible: usize,
     pub in_flight: usize,
     pub delayed: usize,
-    /// The first [`MOST_SHOWN`], in the order in which the queue took them in.
+    /// The first [`MOST_SHOWN`], in the order in which the queue took them in; only a listener's first state has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
 }
 
@@ -545,7 +546,77 @@ pub fn caller() -> Arc<str> {
         let agent = agent.to_str().unwrap_or_default();
         let mut words = agent.split(' ');
         let app = words.find_map(|word| word.strip_prefix("app/"));
-        app.or(agent.split(['/', ' ']).next()).map(Arc::from)
+        let name = app.or(agent.split(['/', ' ']).next());
+        name.filter(|name| !name.is_empty()).map(Arc::from)
     });
     name.ok().flatten().unwrap_or_else(|| Arc::from("?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(events: &Events) {
+        events.emit(|| Event::Purged { queue: "q" });
+    }
+
+    #[test]
+    fn what_nobody_listens_to_is_not_even_looked_at() {
+        let events = Events::new(Clock::new());
+        events.emit(|| panic!("somebody listens"));
+        drop(events.listen().expect("room for one"));
+        events.rest();
+        events.emit(|| panic!("somebody listens"));
+    }
+
+    #[test]
+    fn events_are_kept_for_a_while_when_nobody_listens_any_more() {
+        let events = Events::new(Clock::new());
+        let listener = events.listen().expect("room for one");
+        sent(&events);
+        let id = format!("{}-1", events.boot());
+        drop(listener);
+        sent(&events);
+        let listener = events.listen().expect("room for one");
+        assert_eq!(listener.find(&id), Some(1));
+        assert_eq!(listener.after(1).map(|events| events.len()), Some(1));
+        events.rest();
+        assert_eq!(listener.find(&id), Some(1), "somebody listens");
+        drop(listener);
+        events.rest();
+        let listener = events.listen().expect("room for one");
+        assert_eq!(listener.find(&format!("{}-2", events.boot())), None);
+    }
+
+    #[test]
+    fn only_the_last_events_are_kept() {
+        let events = Events::new(Clock::new());
+        let listener = events.listen().expect("room for one");
+        for _ in 0..MOST_EVENTS + 1 {
+            sent(&events);
+        }
+        assert_eq!(
+            listener.after(1).map(|events| events.len()),
+            Some(MOST_EVENTS)
+        );
+        assert!(listener.after(0).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_known_by_its_application_or_its_client() {
+        for (agent, name) in [
+            (
+                "aws-sdk-rust/1.3 os/linux app/receive-4711 md/x",
+                "receive-4711",
+            ),
+            ("Boto3/1.40.1 md/Botocore#1.40.1", "Boto3"),
+            ("aws-cli/2.31", "aws-cli"),
+            ("curl", "curl"),
+            ("", "?"),
+        ] {
+            let agent = HeaderValue::from_static(agent);
+            assert_eq!(&*in_the_name_of(agent, async { caller() }).await, name);
+        }
+        assert_eq!(&*caller(), "?");
+    }
 }

@@ -72,6 +72,62 @@ fn loopback_names_and_our_own_pages_are_welcome() {
 }
 
 #[test]
+fn a_page_served_from_another_port_may_ask_the_lab() {
+    let cloud = start();
+    let origin = ("origin", "http://localhost:3000");
+    for (method, path, body) in [
+        ("GET", "/lab/health", ""),
+        ("GET", "/lab/nothing", ""),
+        ("POST", "/lab/clock", "{\"advance_ms\":1}"),
+        ("DELETE", "/lab/faults", ""),
+        ("OPTIONS", "/lab/clock", ""),
+        ("HEAD", "/lab/events", ""),
+    ] {
+        let bytes = request(method, path, &[origin], body.as_bytes());
+        let answer = exchange(&cloud, &bytes).expect("an answer");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://localhost:3000"), "{method} {path}");
+        assert_eq!(answer.header("vary"), Some("origin"), "{method} {path}");
+    }
+    let asked = ("access-control-request-method", "POST");
+    let bytes = request("OPTIONS", "/lab/faults", &[origin, asked], b"");
+    let answer = exchange(&cloud, &bytes).expect("an answer");
+    assert_eq!(answer.status, 204);
+    let allowed = |what: &str| answer.header(&format!("access-control-allow-{what}"));
+    assert_eq!(allowed("methods"), Some("GET, POST, DELETE"));
+    assert_eq!(allowed("headers"), Some("content-type, last-event-id"));
+
+    let alone = exchange(&cloud, &request("GET", "/lab/health", &[], b"")).expect("an answer");
+    assert_eq!(alone.header("access-control-allow-origin"), None);
+    let foreign = ("origin", "http://evil.example");
+    let bytes = request("OPTIONS", "/lab/clock", &[foreign, asked], b"");
+    let refused = exchange(&cloud, &bytes).expect("an answer");
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+    // AWS's own part of the address is for programs.
+    let bytes = request(
+        "POST",
+        "/",
+        &[origin],
+        b"Action=GetCallerIdentity&Version=2011-06-15",
+    );
+    let aws = exchange(&cloud, &bytes).expect("an answer");
+    assert_eq!(
+        (aws.status, aws.header("access-control-allow-origin")),
+        (200, None)
+    );
+}
+
+#[test]
+fn the_feed_is_only_read() {
+    let cloud = start();
+    for method in ["HEAD", "POST", "PUT", "DELETE"] {
+        let answer = exchange(&cloud, &request(method, "/lab/events", &[], b""));
+        assert_eq!(answer.expect("an answer").status, 405, "{method}");
+    }
+}
+
+#[test]
 fn what_is_not_in_this_lab_says_so() {
     let cloud = start();
     let answer = sqs_raw(&cloud, "InventQueue", b"{}");

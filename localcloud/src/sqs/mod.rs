@@ -225,7 +225,11 @@ impl Sqs {
         let mut state = self.lock();
         let shown = state.queues.values_mut().map(|entry| {
             entry.pass(now);
-            entry.shown()
+            let messages = entry.shown_messages();
+            events::Queue {
+                messages,
+                ..entry.shown()
+            }
         });
         work(shown.collect())
     }
@@ -386,27 +390,10 @@ impl Entry {
         error
     }
 
-    /// The queue as the feed shows it.
+    /// The queue as the feed shows it, without its messages.
     fn shown(&self) -> events::Queue {
         let counts = self.queue.counts();
         let redrive = self.settings.redrive.as_ref();
-        let show = |(message, until): (Arc<Message>, Option<Millis>)| {
-            let name = message.name();
-            events::Message {
-                state: match until {
-                    None => MessageState::Visible,
-                    Some(until) if message.receives == 0 => MessageState::Delayed { until },
-                    Some(until) => MessageState::InFlight {
-                        until,
-                        reader: self.readers.get(&*name).cloned(),
-                    },
-                },
-                message: name.into_owned(),
-                body: message.body.clone().into(),
-                group: message.group_id.clone(),
-                receives: message.receives,
-            }
-        };
         events::Queue {
             queue: self.name.clone(),
             fifo: self.fifo.is_some(),
@@ -416,8 +403,30 @@ impl Entry {
             visible: counts.visible,
             in_flight: counts.in_flight,
             delayed: counts.delayed,
-            messages: self.queue.list(MOST_SHOWN).into_iter().map(show).collect(),
+            messages: Vec::new(),
         }
+    }
+
+    fn shown_messages(&self) -> Vec<events::Message> {
+        let show = |(message, until): (Arc<Message>, Option<Millis>)| {
+            let name = message.name();
+            let state = match until {
+                None => MessageState::Visible,
+                Some(until) if message.receives == 0 => MessageState::Delayed { until },
+                Some(until) => MessageState::InFlight {
+                    until,
+                    reader: self.readers.get(&*name).cloned(),
+                },
+            };
+            events::Message {
+                message: name.into_owned(),
+                body: message.body.clone().into(),
+                group: message.group_id.clone(),
+                receives: message.receives,
+                state,
+            }
+        };
+        self.queue.list(MOST_SHOWN).into_iter().map(show).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use localcloud::{LocalCloud, Options};
 use serde_json::{json, Value};
+pub mod feed;
 pub mod functions;
 
 use std::io::{Read, Write};

@@ -1,0 +1,75 @@
+// <lab-function name="SQSFunction" run="sqs-function">: who polls for it, what runs, how it ended, what it logged.
+
+import { column, h, some, title } from "./draw.js";
+import { Figure } from "./figure.js";
+import { count, duration } from "./words.js";
+
+const LINES = 8;
+const INVOCATIONS = 8;
+
+customElements.define(
+  "lab-function",
+  class extends Figure {
+    word = "function";
+
+    concerns(event, it, cloud) {
+      if (event.kind === "polled" ? !event.records : !("function" in event)) return false;
+      return !it || it.name === (event.function ?? cloud.mappings.get(event.mapping)?.function);
+    }
+
+    picture(it, cloud, now) {
+      return functionPicture(it, cloud, now);
+    }
+  },
+);
+
+export function functionPicture(it, cloud, now) {
+  const words = [
+    `${it.running} running`,
+    it.warm && `${it.warm} warm`,
+    `${it.ok} ended well`,
+    `${it.failed} failed`,
+    it.deleted && "the function is deleted",
+  ];
+  const mappings = [...cloud.mappings.values()].filter((mapping) => mapping.function === it.name);
+  const lines = cloud.log.filter(({ group }) => group.endsWith(`/${it.name}`));
+  const invocations = some(it.invocations.toReversed(), INVOCATIONS, (one) => invocation(one, now));
+  return h(
+    "div",
+    { class: "lab-function" },
+    title(it.name, words),
+    h(
+      "div",
+      { class: "lab-columns" },
+      column("Lambda polls", mappings.map(poller), "nothing: there is no trigger"),
+      column("Invocations, the last one first", invocations, "none yet"),
+    ),
+    logTail(lines.slice(-LINES)),
+  );
+}
+
+function poller({ source, state, brought }) {
+  return h(
+    "li",
+    { class: `lab-card${state === "Enabled" ? "" : " lab-idle"}` },
+    h("b", null, source),
+    " ",
+    h("small", null, state.toLowerCase(), brought && `, brought ${count(brought, "record")}`),
+  );
+}
+
+function invocation({ request, records, state, error, ms, at }, now) {
+  const time = duration(state === "running" ? Math.max(0, now - at) : ms);
+  return h(
+    "li",
+    { class: `lab-card lab-${state}`, "data-key": request },
+    h("b", null, records ? count(records, "record") : "by hand"),
+    " ",
+    h("small", null, `${state}, ${time}${error ? `: ${error}` : ""}`),
+  );
+}
+
+export function logTail(lines) {
+  const line = ({ line }) => h("li", { title: line }, line.trimEnd());
+  return column("Log", lines.map(line), "nothing yet", "lab-lines");
+}
