@@ -76,7 +76,7 @@ pub(crate) fn expect_none() {
 fn described(command: Command) -> Command {
     let name = env_name();
     command
-        .about(format!("A program of Queues & Streams. Its page in book/ is named {name} too"))
+        .about("A program of Queues & Streams. The first lines of its source name its page in book/")
         .after_help(
             "LAB_NAME=alice    puts `alice-` before every name, so that a class can share an account\n\
              LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\
