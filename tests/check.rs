@@ -1,6 +1,7 @@
 //! The exercises of the pages as a reader goes through them: not done, done wrongly, done. The program `check` must
 //! tell these from each other.
 
+#[allow(dead_code, reason = "each test uses its own part")]
 mod session;
 
 use localcloud::{LocalCloud, Options};

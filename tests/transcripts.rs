@@ -16,17 +16,14 @@
 mod session;
 
 use localcloud::{LocalCloud, Options};
-use session::run;
+use session::{redact, run, SEED};
 use snapbox::report::{write_diff, Palette};
-use snapbox::{Data, Redactions};
+use snapbox::Data;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
-
-/// A fixed seed makes a session repeatable.
-const SEED: u64 = 1;
 
 /// More would take so much of each other's time that the clocks run out of patience.
 const AT_A_TIME: usize = 8;
@@ -160,27 +157,4 @@ fn replay(shown: &str, folder: &Path, skip_waits: bool) -> (String, Duration) {
         text += &"\n".repeat(space.count());
     }
     (text, wait)
-}
-
-/// Without what differs from run to run.
-fn redact(text: &str) -> String {
-    let mut redactions = Redactions::new();
-    for (name, pattern) in [
-        ("[LETTERS]", r"\b[A-Z]{16}\b"),
-        ("[TIME]", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"),
-        ("[TIME]", r"\b(\w{3}, \d\d \w{3} \d{4} )?\d\d:\d\d:\d\d\b"),
-        ("[DURATION]", r"\b\d+(\.\d+)? ?(ms|µs)\b"),
-        ("[DURATION]", r"\bin \d+(\.\d+)? s\b"),
-        ("[MEMORY]", r"\bUsed: \d+ MB\b"),
-        ("[SEQUENCE]", r"\b\d{56}\b"),
-        ("[ATTEMPTS]", r"\b\d+ attempts\b"),
-        ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
-        ("[OS]", r"\(os error \d+\)"),
-    ] {
-        let pattern = regex::Regex::new(pattern).expect("a pattern");
-        redactions
-            .insert(name, pattern)
-            .expect("a name in brackets");
-    }
-    redactions.redact(text)
 }
