@@ -24,7 +24,7 @@ pub const MOST_LISTENERS: usize = 32;
 /// How many of a queue's messages, or a stream's records, the state shows.
 pub const MOST_SHOWN: usize = 100;
 /// Texts are cut after so many characters.
-pub(crate) const LONGEST_TEXT: usize = 120;
+pub(crate) const LONGEST_TEXT: usize = 100;
 
 /// One thing that happened. Names are without their ARN; times are by the local cloud's clock.
 #[derive(Serialize)]
@@ -74,14 +74,14 @@ pub enum Event<'a> {
         message: Cow<'a, str>,
         until: Millis,
         receives: u32,
-        reader: Arc<str>,
+        reader: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         group: Option<&'a str>,
     },
     /// A receive brought nothing.
     Empty {
         queue: &'a str,
-        reader: Arc<str>,
+        reader: Cow<'a, str>,
     },
     /// A visibility timeout was changed. It is over when `until` is not after the event.
     Hidden {
@@ -137,7 +137,7 @@ pub enum Event<'a> {
     Got {
         stream: &'a str,
         shard: &'a str,
-        reader: Arc<str>,
+        reader: Cow<'a, str>,
         records: usize,
         #[serde(skip_serializing_if = "Option::is_none")]
         last: Option<&'a str>,
@@ -263,7 +263,7 @@ pub enum MessageState {
         until: Millis,
         /// None when nobody listened at the time.
         #[serde(skip_serializing_if = "Option::is_none")]
-        reader: Option<Arc<str>>,
+        reader: Option<String>,
     },
 }
 
@@ -541,15 +541,15 @@ pub async fn in_the_name_of<T>(agent: HeaderValue, work: impl Future<Output = T>
 }
 
 /// Who called: the name of the application, or the first word of the user agent.
-pub fn caller() -> Arc<str> {
+pub fn caller() -> String {
     let name = CALLER.try_with(|agent| {
         let agent = agent.to_str().unwrap_or_default();
         let mut words = agent.split(' ');
         let app = words.find_map(|word| word.strip_prefix("app/"));
         let name = app.or(agent.split(['/', ' ']).next());
-        name.filter(|name| !name.is_empty()).map(Arc::from)
+        name.filter(|name| !name.is_empty()).map(str::to_owned)
     });
-    name.ok().flatten().unwrap_or_else(|| Arc::from("?"))
+    name.ok().flatten().unwrap_or_else(|| "?".to_owned())
 }
 
 #[cfg(test)]
@@ -615,8 +615,8 @@ mod tests {
             ("", "?"),
         ] {
             let agent = HeaderValue::from_static(agent);
-            assert_eq!(&*in_the_name_of(agent, async { caller() }).await, name);
+            assert_eq!(in_the_name_of(agent, async { caller() }).await, name);
         }
-        assert_eq!(&*caller(), "?");
+        assert_eq!(caller(), "?");
     }
 }

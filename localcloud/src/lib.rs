@@ -10,7 +10,8 @@
 //! # }
 //! ```
 //!
-//! Calls go down only: `http` finds the service, the service works on its state, the state asks the clock.
+//! Calls go down only: `http` finds the service, the service works on its state, the state asks the clock and tells
+//! `events` what happened.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
 pub mod clock;

@@ -214,7 +214,7 @@ test("when the desk stops, the figure says so and keeps what it has", async () =
   desk = await Desk.start(); // for afterEach
 });
 
-test("pages from another server of this machine find the desk, or play what was recorded", async () => {
+test("pages from another server of this machine, such as mdbook serve, find the desk, or play what was recorded", async () => {
   const server = await serve(desk.html);
   try {
     // The usual address is this test's desk, or nothing.

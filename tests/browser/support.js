@@ -1,7 +1,7 @@
 // What the tests share: a desk of their own, a browser without a network, and the programs of the book.
 
 const { execFile, spawn } = require("node:child_process");
-const { mkdirSync, mkdtempSync, readFileSync, readdirSync } = require("node:fs");
+const { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } = require("node:fs");
 const { createServer } = require("node:http");
 const { extname, join } = require("node:path");
 const { tmpdir } = require("node:os");
@@ -38,6 +38,7 @@ class Desk {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGTERM");
     await ended;
+    rmSync(this.temporary, { recursive: true });
   }
 
   /** The rendered book, as files. */
@@ -72,9 +73,9 @@ class Desk {
   }
 }
 
-/** The same pages from a server that is no desk, as `mdbook serve` is none. */
+/** The same pages, from a server that is no desk: all that `mdbook serve` does for the figures. */
 async function serve(folder) {
-  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml" };
+  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json" };
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url.split("?")[0]);
     try {

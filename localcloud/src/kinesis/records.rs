@@ -357,7 +357,7 @@ impl Kinesis {
         events.emit(|| Event::Got {
             stream: name,
             shard,
-            reader: caller(),
+            reader: caller().into(),
             records: batch.records.len(),
             last: batch.last(),
             behind_ms: batch.millis_behind,

@@ -330,7 +330,7 @@ impl Sqs {
         if deliveries.is_empty() && is_last {
             entry.tell(|queue| Event::Empty {
                 queue,
-                reader: events::caller(),
+                reader: events::caller().into(),
             });
         }
         let next_due = entry.queue.next_due();
@@ -530,7 +530,7 @@ impl Entry {
                 message: message.name(),
                 until,
                 receives: message.receives,
-                reader: reader.clone(),
+                reader: Cow::Borrowed(&reader),
                 group: message.group_id.as_deref(),
             });
         }

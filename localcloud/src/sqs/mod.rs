@@ -94,7 +94,7 @@ struct Entry {
     name: String,
     events: Events,
     /// Who has the messages in flight, by their names in the feed.
-    readers: HashMap<String, Arc<str>>,
+    readers: HashMap<String, String>,
     settings: Settings,
     queue: Box<dyn Messages>,
     /// What a FIFO queue remembers for five minutes; none for a standard queue.
