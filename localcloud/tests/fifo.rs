@@ -750,6 +750,24 @@ fn a_queues_delay_holds_the_line() {
 }
 
 #[test]
+fn a_changed_delay_holds_for_what_is_there() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    let delay = |seconds: &str| {
+        let attributes = json!({ "DelaySeconds": seconds });
+        let input = json!({ "QueueUrl": queue, "Attributes": attributes });
+        sqs(&cloud, "SetQueueAttributes", input);
+    };
+    sqs(&cloud, "SendMessage", input(&queue, "g", "1", "1"));
+    delay("900");
+    assert_eq!(counts(&cloud, &queue), (0, 0, 1));
+    delay("0");
+    assert_eq!(bodies(&receive(&cloud, &queue)), ["1"]);
+    delay("900");
+    assert_eq!(counts(&cloud, &queue), (0, 1, 0), "it was received");
+}
+
+#[test]
 fn a_batch_keeps_its_order_and_fails_by_entry() {
     let cloud = start();
     let queue = create_fifo(&cloud, "q.fifo", json!({}));
