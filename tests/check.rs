@@ -1,5 +1,5 @@
 //! The exercises of the pages as a reader goes through them: not done, done wrongly, done. The program `check` must
-//! tell these from each other.
+//! tell these from each other, and `cleanup` must find what they leave.
 
 #[allow(dead_code, reason = "each test uses its own part")]
 mod session;
@@ -401,8 +401,14 @@ const EXERCISES: &[Exercise] = &[
     },
     Exercise {
         page: "29-cleanup",
-        setup: &["create", "dead-letter-queue", "LAB_NAME=alice create"],
-        at_first: "still there: the stack SQSStandardQueue",
+        setup: &[
+            "create",
+            "dead-letter-queue",
+            "create kinesis-stream",
+            "register",
+            "LAB_NAME=alice create",
+        ],
+        at_first: "still there: the stack",
         mistakes: &[(&["cleanup"], "made with LAB_NAME=alice")],
         afresh: &[],
         solution: &["LAB_NAME=alice cleanup"],
@@ -423,7 +429,7 @@ const WITH_KINESIS_FUNCTION: &[&str] = &[
 ];
 
 /// So many exercises are done at a time.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 6;
 
 #[test]
 fn each_check_fails_before_the_exercise_names_the_mistake_and_passes_after_it() {
@@ -468,9 +474,17 @@ impl Exercise {
         for _ in 0..2 {
             reader.succeeds(&check)?;
         }
-        match reader.progress() {
-            Some(noted) if noted == format!("{}\n", self.page) => Ok(()),
-            noted => Err(format!("{}: the progress is {noted:?}", self.page)),
+        let noted = reader.progress().unwrap_or_default();
+        if noted != format!("{}\n", self.page) {
+            return Err(format!("{}: the progress is {noted:?}", self.page));
+        }
+        for command in ["cleanup", "LAB_NAME=alice cleanup"] {
+            reader.succeeds(command)?;
+        }
+        let left = reader.types("-- status");
+        match left.ends_with("No queues yet.\n") {
+            true => Ok(()),
+            false => Err(format!("{}: after the cleanup there is\n{left}", self.page)),
         }
     }
 }
