@@ -10,12 +10,15 @@ pub fn file() -> PathBuf {
     chosen.unwrap_or_else(|| project().join("progress.txt"))
 }
 
-/// The page behind the furthest one that is done, such as `05-visibility`. None when nothing is done, or the last page.
+/// The page where the reader goes on, such as `05-visibility`: the first one that isn't done behind the one that was
+/// done last. None when nothing is done, or nothing is left behind it.
 pub fn next(done: &[String]) -> Option<String> {
-    let furthest = done.iter().max()?;
+    let last = done.last()?;
     let files = fs::read_dir(project().join("book")).ok()?;
     let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
     let pages = names.filter_map(|name| Some(name.strip_suffix(".md")?.to_owned()));
     let numbered = pages.filter(|page| page.starts_with(|c: char| c.is_ascii_digit()));
-    numbered.filter(|page| page > furthest).min()
+    numbered
+        .filter(|page| page > last && !done.contains(page))
+        .min()
 }

@@ -453,6 +453,8 @@ fn who_has_done_some_pages_goes_on_with_the_next() {
     let progress = desk.temporary.path().join("progress.txt");
     fs::write(&progress, "29-cleanup\n").expect("written");
     assert!(desk.ask(&["status"]).contains("Next: 30-tour\n"));
+    fs::write(&progress, "29-cleanup\n13-both\n").expect("written");
+    assert!(desk.ask(&["status"]).contains("Next: 14-put\n"));
     fs::remove_file(progress).expect("removed");
     assert!(desk.ask(&["status"]).starts_with("Seed "));
     assert_eq!(desk.get("/lab/progress").1, r#"{"done":[]}"#);

@@ -17,7 +17,6 @@ struct Options {
     page: Option<String>,
 }
 
-// ANCHOR: main
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let Options { page } = options();
@@ -32,7 +31,6 @@ async fn main() -> Result<ExitCode> {
     let clients = Clients::new(&connect().await);
     Ok(check::conclude(page, &look(page, &clients).await?))
 }
-// ANCHOR_END: main
 
 /// The first page that `check-functions` looks after.
 const ABOUT_LAMBDA: &str = "22";
@@ -42,18 +40,9 @@ const ABOUT_LAMBDA: &str = "22";
 fn functions(page: &str) -> Result<ExitCode> {
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        build.args([
-            "build",
-            "--quiet",
-            "--bin",
-            "check-functions",
-            "--bin",
-            "cleanup",
-        ]);
-        build.args([
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"),
-        ]);
+        build.args(["build", "--quiet", "--manifest-path"]);
+        build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+        build.args(["--bin", "check-functions", "--bin", "cleanup"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
@@ -67,29 +56,21 @@ fn functions(page: &str) -> Result<ExitCode> {
         .arg(page)
         .status()
         .map_err(|error| format!("check-functions: {error}: build it with `cargo build --bins`"))?;
-    Ok(if ended.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!ended.success())))
 }
 
 /// The pages, and which of them are done.
 fn list() {
     let done = check::done_before();
     for page in check::PAGES {
-        let state = if done.iter().any(|known| known == page) {
-            "done"
-        } else {
-            ""
-        };
+        let is_done = done.iter().any(|known| known == page);
+        let state = if is_done { "done" } else { "" };
         let title = check::title(page).unwrap_or_default();
         println!("{state:4}  {page:20}  {title}");
     }
     println!("`cargo run --bin check -- 04` looks whether the exercise of page 04 is done");
 }
 
-// ANCHOR: look
 async fn look(page: &str, clients: &Clients) -> Result<Verdict> {
     match page {
         "01-whoami" => start::whoami(clients).await,
@@ -116,4 +97,3 @@ async fn look(page: &str, clients: &Clients) -> Result<Verdict> {
         _ => Err(format!("{page} is checked by `check-functions`").into()),
     }
 }
-// ANCHOR_END: look

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 pub use page::{find, title, PAGES};
 pub use progress::done as done_before;
 
-// ANCHOR: verdict
 /// What a look at the cloud has shown.
 pub enum Verdict {
     Done(String),
@@ -44,7 +43,6 @@ pub fn mistake(what: impl Into<String>, mistake: impl Into<String>) -> Result<Ve
     let (missing, mistake) = (what.into(), Some(mistake.into()));
     Ok(Verdict::NotYet { missing, mistake })
 }
-// ANCHOR_END: verdict
 
 /// A client for each service that the first pages use.
 pub struct Clients {
