@@ -5,18 +5,15 @@ mod support;
 
 use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
-use localcloud::sqs::message::{md5_of_body, Message};
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
 use localcloud::{LocalCloud, Options};
 use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::model::*;
 use support::*;
 
-const RETENTION: u64 = 60_000;
-const START: u64 = 1_700_000_000_000;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
@@ -116,25 +113,6 @@ impl Model {
     }
 }
 
-fn message(id: String, group: u8, now: u64) -> Arc<Message> {
-    Arc::new(Message {
-        md5_of_body: md5_of_body(&id),
-        body: id.clone(),
-        id,
-        attributes: BTreeMap::new(),
-        system_attributes: BTreeMap::new(),
-        group_id: Some(group.to_string()),
-        deduplication_id: None,
-        sequence_number: None,
-        size: 10,
-        sent_at: now,
-        receives: 0,
-        first_received_at: None,
-        dead_letter_source: None,
-        copy: None,
-    })
-}
-
 fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut queue = Fifo::new(seed);
     let mut model = Model {
@@ -151,7 +129,11 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let id = format!("m{}", model.sent);
                 model.sent += 1;
                 let number = queue
-                    .put(now, message(id.clone(), group, now), delay)
+                    .put(
+                        now,
+                        message(id.clone(), Some(group.to_string()), now),
+                        delay,
+                    )
                     .expect("a number");
                 prop_assert!(
                     (number.len(), &number) > (last_number.len(), &last_number),
@@ -344,23 +326,8 @@ fn drain(mut queue: Fifo, mut model: Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A few cases each time, as many as `PROPTEST_CASES` says when it says so.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => default,
-        None => ProptestConfig {
-            cases: 64,
-            ..default
-        },
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_fifo_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
