@@ -196,7 +196,7 @@ fn says_why(lines: &[&str], start: usize, marks: &str) -> bool {
 }
 
 /// A line of a page with its includes filled in. What can't be filled in is a fault.
-fn fill_in(root: &Path, line: &str, fault: &mut impl FnMut(String)) -> String {
+pub fn fill_in(root: &Path, line: &str, fault: &mut impl FnMut(String)) -> String {
     let mut filled_in = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once("{{#") {

@@ -272,12 +272,7 @@ fn nothing_is_loaded_from_elsewhere() {
 #[test]
 fn a_page_its_program_and_its_session_share_a_name() {
     let pages = files("book", "md");
-    let of_packages = PACKAGES.map(|package| files(&format!("{package}/src/bin"), "rs"));
-    let programs: BTreeMap<String, String> = of_packages
-        .into_iter()
-        .flatten()
-        .map(|file| (name(&file), file))
-        .collect();
+    let programs = programs();
     let mut faults = Vec::new();
     for page in pages.iter().filter(|page| {
         page["book/".len()..].starts_with(|c: char| c.is_ascii_digit())
@@ -405,34 +400,445 @@ fn the_cost_calculator_reads_its_numbers_from_the_table() {
     );
 }
 
+/// The words of English prose that an adult reads in a minute: <https://doi.org/10.1016/j.jml.2019.104047>.
+const WORDS_A_MINUTE: f64 = 238.0;
+/// The lines of a listing or a session that a reader reads in a minute. This one and the next two are guesses.
+const LINES_A_MINUTE: f64 = 25.0;
+/// To type a command and have cargo start it.
+const MINUTES_A_COMMAND: f64 = 0.25;
+const MINUTES_AN_EXERCISE: f64 = 5.0;
+
+#[test]
+fn the_minutes_of_each_page_are_what_its_words_and_its_sessions_take() {
+    let mut faults = Vec::new();
+    for page in numbered_pages() {
+        let (told, reckoned) = (minutes(&page), reckoned(&page));
+        let factor = (told / reckoned).max(reckoned / told);
+        if factor > 1.5 || told % 5.0 != 0.0 {
+            faults.push(format!(
+                "{page} says {told} minutes; it takes {reckoned:.1}"
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Their seconds are compared with nothing: on a busy machine that would fail for no reason. The transcripts' test
+/// measures them anew when it is asked to.
+#[test]
+fn every_session_has_been_measured() {
+    let sessions = files("book/transcripts", "txt").into_iter();
+    let sessions = BTreeSet::from_iter(sessions.map(|session| name(&session)));
+    let measured: BTreeSet<String> = waits().into_keys().collect();
+    let different: Vec<_> = sessions.symmetric_difference(&measured).collect();
+    assert!(
+        different.is_empty(),
+        "`TIMES=overwrite cargo test --test transcripts` writes book/times.txt anew: {different:?}"
+    );
+}
+
 #[test]
 fn the_introduction_adds_the_times_of_the_pages_up() {
-    let minutes = |page: &String| -> f64 {
-        let text = read(page);
-        let (_, time) = text.split_once("This page takes ").expect(page);
-        let (minutes, _) = time.split_once(" minutes").expect(page);
-        minutes.parse().expect(page)
-    };
-    let pages = files("book", "md").into_iter();
-    let numbered = pages.filter(|page| page["book/".len()..].starts_with(|c: char| c.is_numeric()));
     let introduction = "book/00-introduction.md";
-    let sum: f64 = numbered
-        .filter(|page| page != introduction)
-        .map(|page| minutes(&page))
-        .sum();
-    let text = read(introduction);
-    let (_, told) = text.split_once("together take about ").expect("the sum");
-    let told: f64 = told
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .parse()
-        .expect("hours");
-    let hours = sum / 60.0;
+    let told = |start, end| -> f64 {
+        let text = read(introduction);
+        let (_, rest) = text.split_once(start).expect(start);
+        let (number, _) = rest.split_once(end).expect(end);
+        number.parse().expect(start)
+    };
+    let pages = numbered_pages();
+    let hours: f64 = pages.iter().map(|page| minutes(page)).sum::<f64>() / 60.0;
+    let told_hours = told("together take about ", " hours");
     assert!(
-        (hours - told).abs() <= 0.5,
-        "{introduction} says {told} hours, the pages say {hours:.1}"
+        (hours - told_hours).abs() <= 0.5,
+        "{introduction} says {told_hours} hours, the pages say {hours:.2}"
     );
+    let first: f64 = pages[..4].iter().map(|page| minutes(page)).sum();
+    assert_eq!(
+        told("*Receiving and deleting* take ", " minutes"),
+        first,
+        "{introduction}: the first four pages"
+    );
+    for number in [
+        format!("{WORDS_A_MINUTE} words"),
+        format!("{LINES_A_MINUTE} lines"),
+        format!("{} seconds for each command", MINUTES_A_COMMAND * 60.0),
+        format!("{MINUTES_AN_EXERCISE} minutes, hint"),
+    ] {
+        assert!(
+            read(introduction).contains(&number),
+            "{introduction}: {number}"
+        );
+    }
+}
+
+/// A schedule's rows give a page all its minutes, or those without its exercise.
+#[test]
+fn the_schedules_add_the_times_of_their_pages_up() {
+    let page = "book/teaching.md";
+    let text = read(page);
+    for length in [60.0, 90.0, 180.0] {
+        let (_, rest) = text
+            .split_once(&format!("## {length} minutes\n"))
+            .expect(page);
+        let rows = rest.split("\n## ").next().unwrap_or_default().lines();
+        let mut at = 0.0;
+        for row in rows.filter(|row| row.starts_with("| ") && !row.starts_with("| At")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let [_, told, minutes, what, _] = cells[..] else {
+                panic!("{page}: {row}");
+            };
+            let (hours, rest) = told.split_once(':').expect(row);
+            let number = |text: &str| text.parse::<f64>().expect(row);
+            assert_eq!(number(hours) * 60.0 + number(rest), at, "{page}: {row}");
+            if let Some((_, link)) = what.split_once("](") {
+                let (file, rest) = link.split_once(')').expect(row);
+                let exercise = match rest {
+                    ", without its exercise" => MINUTES_AN_EXERCISE,
+                    _ => 0.0,
+                };
+                if file != "00-introduction.md" {
+                    let of_page = crate::minutes(&format!("book/{file}")) - exercise;
+                    assert_eq!(number(minutes), of_page, "{page}: {row}");
+                }
+            }
+            at += number(minutes);
+        }
+        assert_eq!(at, length, "{page}: the rows of {length} minutes");
+    }
+}
+
+#[test]
+fn every_page_ends_with_notes_for_its_speaker() {
+    const BEGIN: &str = "<details class=\"notes\">\n<summary>Speaker notes</summary>\n\n";
+    for page in numbered_pages() {
+        let text = read(&page);
+        let (_, notes) = text.split_once(BEGIN).expect(&page);
+        let notes = notes.strip_suffix("\n\n</details>\n").expect(&page);
+        let lines: Vec<&str> = notes.lines().collect();
+        let [point, show, ask, stumble, time] = lines[..] else {
+            panic!("{page}: five lines of notes");
+        };
+        let kinds = ["Point", "Show", "Ask", "Stumble"];
+        for (line, kind) in [point, show, ask, stumble].iter().zip(kinds) {
+            assert!(
+                line.starts_with(&format!("- **{kind}:** ")),
+                "{page}: {line}"
+            );
+        }
+        let told = minutes(&page);
+        let parts = time.strip_prefix(&format!("- **{told} minutes:** "));
+        let parts = parts.unwrap_or_else(|| panic!("{page}: of {told} minutes: {time}"));
+        let words = parts.split_whitespace();
+        let sum: f64 = words.filter_map(|word| word.parse::<f64>().ok()).sum();
+        assert_eq!(sum, told, "{page}: {time}");
+    }
+}
+
+#[test]
+fn every_command_of_a_page_names_a_program() {
+    let programs = programs();
+    let desk = read("lab/src/main.rs");
+    let mut faults = Vec::new();
+    for page in files("book", "md") {
+        let text = read(&page);
+        let named = |start: &str| -> Vec<String> {
+            let names = text.split(start).skip(1);
+            let end = |c: char| !(c.is_alphanumeric() || c == '-');
+            names
+                .map(|rest| rest.split(end).next().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let mut programs_named = named("cargo run --bin ");
+        programs_named.extend(named("cargo build --bin "));
+        programs_named.retain(|program| !programs.contains_key(program));
+        let mut desk_named = named("cargo run -- ");
+        desk_named.retain(|command| {
+            let variant = command.get(..1).unwrap_or_default().to_uppercase() + &command[1..];
+            !command.starts_with('-') && !desk.contains(&format!("\n    {variant}"))
+        });
+        for command in programs_named.iter().chain(&desk_named) {
+            faults.push(format!("{page}: no command {command}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_questions_name_a_page_and_a_command_and_leave_no_mistake_out() {
+    let page = "book/questions.md";
+    let text = read(page);
+    for row in text.lines().filter(|row| row.starts_with("| ")) {
+        let is_answered = row.contains(".md") && row.contains("cargo run ");
+        assert!(
+            row.starts_with("| The question |") || is_answered,
+            "{page}: {row}"
+        );
+    }
+    let summary = read("book/summary.md");
+    let (_, mistakes) = summary.split_once("## Twelve mistakes").expect("the list");
+    let mistakes = mistakes.lines().filter(|line| line.contains(". **"));
+    let mut count = 0;
+    for mistake in mistakes {
+        let (_, link) = mistake.split_once("](").expect(mistake);
+        let experiments = link.split(['#', ')']).next().unwrap_or_default();
+        assert!(text.contains(experiments), "{page}: nothing for: {mistake}");
+        count += 1;
+    }
+    assert_eq!(count, 12);
+}
+
+#[test]
+fn the_cost_of_a_class_is_reckoned_from_the_table_of_prices() {
+    const LEARNERS: f64 = 30.0;
+    const MILLION: f64 = 1e6;
+    let number = |id| quotas::number(id).expect(id);
+    let messages = LEARNERS * 10.0 * 1800.0;
+    let queues = 3.0 * messages / MILLION * number("price-standard");
+    let shard = number("price-shard-hour");
+    let streams = LEARNERS * 3.0 * shard + messages / MILLION * number("price-put-unit");
+    let calls = LEARNERS * 1000.0;
+    let functions = calls / MILLION * number("price-lambda-calls")
+        + calls * 0.1 * 128.0 / 1024.0 * number("price-lambda-time");
+    let requests = LEARNERS * 730.0 * 3600.0 / 5.0;
+    let room = read("book/room.md");
+    for (what, dollars) in [
+        ("| Queues |", queues),
+        ("| Streams |", streams),
+        ("| Functions |", functions),
+        ("| Together |", queues + streams + functions),
+        ("| thirty streams", LEARNERS * 730.0 * shard),
+        (
+            "| thirty `receive`",
+            requests / MILLION * number("price-standard"),
+        ),
+    ] {
+        let row = room
+            .lines()
+            .find(|line| line.starts_with(what))
+            .expect(what);
+        let dollars = format!("| ${dollars:.2} |");
+        assert!(row.ends_with(&dollars), "book/room.md: {dollars} {row}");
+    }
+}
+
+/// The statements of the policy on this page: their actions, and the resources that they allow them for.
+fn policy(page: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let text = read(page);
+    let (_, rest) = text.split_once("```json\n").expect(page);
+    let json = rest.split("```").next().unwrap_or_default();
+    let policy: serde_json::Value = serde_json::from_str(json).expect(page);
+    let texts = |value: &serde_json::Value| match value.as_array() {
+        Some(values) => values
+            .iter()
+            .filter_map(|value| Some(value.as_str()?.to_owned()))
+            .collect(),
+        None => vec![value.as_str().expect("a text").to_owned()],
+    };
+    let statements = policy["Statement"].as_array().expect("statements");
+    let parts = |statement| {
+        let statement: &serde_json::Value = statement;
+        (texts(&statement["Action"]), texts(&statement["Resource"]))
+    };
+    statements.iter().map(parts).collect()
+}
+
+#[test]
+fn the_policy_of_a_class_is_that_of_a_reader_for_names_with_a_prefix() {
+    let actions = |page| -> BTreeSet<String> {
+        let statements = policy(page).into_iter();
+        statements.flat_map(|(actions, _)| actions).collect()
+    };
+    let page = "book/room.md";
+    assert_eq!(actions(page), actions("book/01-whoami.md"));
+
+    let allowed: Vec<String> = policy(page)
+        .into_iter()
+        .flat_map(|(_, resources)| resources)
+        .filter(|resource| resource != "*")
+        .collect();
+    let is_allowed = |arn: &str| allowed.iter().any(|pattern| matches(pattern, arn));
+    for (kind, names) in [
+        (
+            "cloudformation:us-east-1:1:stack/",
+            &[
+                "SQSStandardQueue/1",
+                "SQSFIFOQueue/1",
+                "KinesisStream/1",
+                "SQSFunction/1",
+                "KinesisFunction/1",
+                "experiment-poison-KXWQBA/1",
+            ][..],
+        ),
+        (
+            "kinesis:us-east-1:1:stream/",
+            &[
+                "KinesisStream",
+                "experiment-fan-out-KXWQBA",
+                "experiment-fan-out-KXWQBA/consumer/bills:1",
+            ],
+        ),
+        (
+            "lambda:us-east-1:1:function:",
+            &["SQSFunction", "KinesisFunction", "experiment-poison-KXWQBA"],
+        ),
+        (
+            "logs:us-east-1:1:log-group:/aws/lambda/",
+            &[
+                "SQSFunction",
+                "KinesisFunction:*",
+                "experiment-poison-KXWQBA",
+            ],
+        ),
+        (
+            "sqs:us-east-1:1:",
+            &[
+                "StandardQueue",
+                "FIFOQueue.fifo",
+                "experiment-order-KXWQBA",
+                "experiment-groups-KXWQBA.fifo",
+            ],
+        ),
+        (
+            "iam::1:role/",
+            &[
+                "SQSFunction-Role-1",
+                "KinesisFunction-Role-1",
+                "experiment-poison-KXWQBA-Role-1",
+            ],
+        ),
+    ] {
+        for name in names {
+            let [alices, nobodys, strange] =
+                ["alice-", "", "alice-x"].map(|prefix| format!("arn:aws:{kind}{prefix}{name}"));
+            assert!(is_allowed(&alices), "{page} forbids {alices}");
+            assert!(!is_allowed(&nobodys), "{page} allows {nobodys}");
+            assert!(!is_allowed(&strange), "{page} allows {strange}");
+        }
+    }
+}
+
+/// Whether a pattern of a policy, in which `*` stands for anything, is the whole of this text.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            let mut tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
+            tails.any(|tail| matches(rest, tail))
+        }),
+    }
+}
+
+/// What `class` knows of the pages must be what their programs make.
+#[test]
+fn a_class_is_judged_by_what_the_programs_make() {
+    let table = read("snippets/deployment/src/bin/class.rs");
+    let mut faults = Vec::new();
+    for (program, file) in programs() {
+        let text = read(&file);
+        let about: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("//"))
+            .collect();
+        let about = about.join(" ");
+        let Some((_, page)) = about.split_once("`book/") else {
+            panic!("{file}: no page");
+        };
+        let page = page.split(".md").next().unwrap_or_default();
+        for made in [
+            "scratch_queue(",
+            "scratch_fifo_queue(",
+            "scratch_stream(",
+            "scratch_name(",
+            "Scratch::create(",
+            "Scratch::powerless(",
+        ] {
+            for call in text.split(made).skip(1) {
+                let arguments = call.split(')').next().unwrap_or_default();
+                let Some(name) = arguments.split('"').nth(1) else {
+                    continue;
+                };
+                let row = table
+                    .lines()
+                    .find(|line| line.contains(&format!("(\"{page}\"")));
+                if !row.is_some_and(|row| row.contains(&format!("\"{name}\""))) {
+                    faults.push(format!("class.rs: {page} lacks {name} of {program}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The pages with a program, in the order of the book.
+fn numbered_pages() -> Vec<String> {
+    let mut pages = files("book", "md");
+    pages.retain(|page| {
+        page["book/".len()..].starts_with(|c: char| c.is_numeric())
+            && page != "book/00-introduction.md"
+    });
+    pages
+}
+
+/// The minutes that a page says it takes.
+fn minutes(page: &str) -> f64 {
+    let text = read(page);
+    let (_, time) = text.split_once("This page takes ").expect(page);
+    let (minutes, _) = time.split_once(" minutes").expect(page);
+    minutes.parse().expect(page)
+}
+
+/// The minutes that a page takes. What is folded away is not counted: a hint and a solution are part of the exercise.
+fn reckoned(page: &str) -> f64 {
+    let text = read(page);
+    let (mut words, mut lines, mut commands) = (0.0, 0.0, 0.0);
+    let (mut is_folded, mut is_code) = (false, false);
+    for line in text.lines() {
+        is_folded |= line.starts_with("<details");
+        if !is_folded {
+            let shown = line.replace("rustdoc_include", "include");
+            let shown = build::fill_in(Path::new(ROOT), &shown, &mut |fault| panic!("{fault}"));
+            for line in shown.lines() {
+                if line.starts_with("```") {
+                    is_code = !is_code;
+                } else if is_code {
+                    lines += f64::from(!line.is_empty());
+                    commands += f64::from(line.starts_with("$ "));
+                } else {
+                    let line = line.trim_start_matches("> ");
+                    let without_tags = line.split(['<', '>']).step_by(2);
+                    words += without_tags
+                        .map(|text| text.split_whitespace().count() as f64)
+                        .sum::<f64>();
+                }
+            }
+        }
+        is_folded &= line != "</details>";
+    }
+    let sessions: BTreeSet<&str> = text
+        .split("{{#include transcripts/")
+        .skip(1)
+        .filter_map(|session| session.split(".txt").next())
+        .collect();
+    let waits = waits();
+    let seconds: f64 = sessions.iter().map(|session| waits[*session]).sum();
+    let exercise = f64::from(text.contains("## Exercise")) * MINUTES_AN_EXERCISE;
+    words / WORDS_A_MINUTE
+        + lines / LINES_A_MINUTE
+        + commands * MINUTES_A_COMMAND
+        + seconds / 60.0
+        + exercise
+}
+
+/// The seconds that a reader waits for each session.
+fn waits() -> BTreeMap<String, f64> {
+    let times = read("book/times.txt");
+    let time = |line: &str| {
+        let (session, seconds) = line.split_once(' ')?;
+        Some((session.to_owned(), seconds.parse().ok()?))
+    };
+    let waits = times.lines().map(|line| time(line).expect(line));
+    waits.collect()
 }
 
 #[test]
@@ -612,6 +1018,13 @@ fn the_appendix_lists_the_operations_of_the_lab() {
 fn words(text: &str) -> BTreeSet<String> {
     let between = |c: char| !(c.is_alphanumeric() || c == '-');
     text.split(between).map(str::to_owned).collect()
+}
+
+/// The programs by their names, each with its file.
+fn programs() -> BTreeMap<String, String> {
+    let of_packages = PACKAGES.map(|package| files(&format!("{package}/src/bin"), "rs"));
+    let files = of_packages.into_iter().flatten();
+    files.map(|file| (name(&file), file)).collect()
 }
 
 /// The packages of the programs.

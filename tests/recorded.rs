@@ -6,6 +6,7 @@
 //! What is compared is the story of each message, shard, consumer, function and so on, step by step. Left out is what
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
+#[allow(dead_code, reason = "each test uses its own part")]
 mod session;
 
 #[allow(dead_code, reason = "the tests of the local cloud use it all")]

@@ -7,47 +7,50 @@
 //! what follows is its output and, unless it is 0, its exit code. A line `^C` in the output interrupts the program
 //! once it has printed the lines above; below it stands the last thing it printed. Lines that begin with `#` are
 //! kept: comments, and the anchors that pages include.
+//!
+//! How long a reader waits for each session is in `book/times.txt`, from which the pages' minutes are reckoned.
+//! Measure it anew, one session after the other and without skipping a wait, with
+//!
+//!     TIMES=overwrite cargo test --test transcripts
 
 mod session;
 
 use localcloud::{LocalCloud, Options};
-use session::{redact, SEED};
+use session::{redact, run, SEED};
 use snapbox::report::{write_diff, Palette};
 use snapbox::Data;
-use std::io::{self, BufRead, BufReader};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// The address that the book shows.
-const SHOWN: &str = "127.0.0.1:4566";
+/// More would take so much of each other's time that the clocks run out of patience.
+const AT_A_TIME: usize = 8;
+
+/// How long a reader is taken to watch a program that runs until ^C.
+const WATCHED: Duration = Duration::from_secs(10);
 
 #[test]
 fn sessions_print_what_the_book_shows() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/transcripts");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book");
+    let mut files: Vec<PathBuf> = fs::read_dir(book.join("transcripts"))
         .expect("the folder of the transcripts")
         .map(|entry| entry.expect("a transcript").path())
         .filter(|file| file.extension().is_some_and(|extension| extension == "txt"))
         .collect();
     files.sort();
-    let differences: Vec<String> = thread::scope(|scope| {
-        let sessions: Vec<_> = files
-            .iter()
-            .map(|file| {
-                let name = file.display().to_string();
-                let thread = thread::Builder::new().name(name);
-                let session = thread.spawn_scoped(scope, || difference(file));
-                session.expect("a thread for each session")
-            })
-            .collect();
-        sessions
-            .into_iter()
-            .filter_map(|session| session.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    });
+    let measured = is_asked_for("TIMES");
+    let mut sessions = run_all(files, if measured { 1 } else { AT_A_TIME }, !measured);
+    sessions.sort_by(|a, b| a.name.cmp(&b.name));
+    if measured {
+        let times: String = sessions.iter().map(Session::time).collect();
+        fs::write(book.join("times.txt"), times).expect("the times can be written");
+    }
+    let differences: Vec<String> = sessions
+        .into_iter()
+        .filter_map(|session| session.difference)
+        .collect();
     assert!(
         differences.is_empty(),
         "{}\nTo take this over into the book: TRANSCRIPTS=overwrite cargo test --test transcripts",
@@ -55,44 +58,85 @@ fn sessions_print_what_the_book_shows() {
     );
 }
 
-/// How the session of this file differs from the file. None when it doesn't, or when the file is rewritten.
-fn difference(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_string_lossy();
-    let shown = fs::read_to_string(file).expect("a transcript is text");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.as_ref());
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder for what the session writes");
-    let printed = replay(&shown, &folder);
-    let (expected, actual) = (redact(&shown), redact(&printed));
-    if expected == actual {
-        return None;
-    }
-    if env::var("TRANSCRIPTS").is_ok_and(|what| what == "overwrite") {
-        fs::write(file, printed).expect("a transcript can be written");
-        return None;
-    }
-    let mut report = String::new();
-    write_diff(
-        &mut report,
-        &Data::text(expected),
-        &Data::text(actual),
-        Some(&format!("book/transcripts/{name}")),
-        Some(&"this run"),
-        Palette::plain(),
-    )
-    .expect("a difference can be written");
-    Some(report)
+/// What came of running a session.
+struct Session {
+    name: String,
+    wait: Duration,
+    /// How it differs from its file. None when it doesn't, or when the file is rewritten.
+    difference: Option<String>,
 }
 
-/// The session's text with the outputs that its commands have now, when they run in this folder.
-fn replay(shown: &str, folder: &Path) -> String {
+impl Session {
+    /// Its line of `times.txt`: its name and the seconds that a reader waits.
+    fn time(&self) -> String {
+        format!("{} {:.1}\n", self.name, self.wait.as_secs_f64())
+    }
+}
+
+/// Runs the sessions of these files, so many at a time. The last ones come first: the tour, which takes longest, is one.
+fn run_all(files: Vec<PathBuf>, at_a_time: usize, skip_waits: bool) -> Vec<Session> {
+    let files = Mutex::new(files);
+    let work = || {
+        let next = || files.lock().ok()?.pop();
+        std::iter::from_fn(next)
+            .map(|file| session(&file, skip_waits))
+            .collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_a_time).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+fn is_asked_for(variable: &str) -> bool {
+    env::var(variable).is_ok_and(|what| what == "overwrite")
+}
+
+fn session(file: &Path, skip_waits: bool) -> Session {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let shown = fs::read_to_string(file).expect("a transcript is text");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder for what the session writes");
+    let (printed, wait) = replay(&shown, &folder, skip_waits);
+    let (expected, actual) = (redact(&shown), redact(&printed));
+    let mut difference = None;
+    if expected != actual && is_asked_for("TRANSCRIPTS") {
+        fs::write(file, printed).expect("a transcript can be written");
+    } else if expected != actual {
+        let mut report = String::new();
+        write_diff(
+            &mut report,
+            &Data::text(expected),
+            &Data::text(actual),
+            Some(&format!("book/transcripts/{name}.txt")),
+            Some(&"this run"),
+            Palette::plain(),
+        )
+        .expect("a difference can be written");
+        difference = Some(report);
+    }
+    Session {
+        name: name.into_owned(),
+        wait,
+        difference,
+    }
+}
+
+/// The session's text with the outputs that its commands have now, when they run in this folder; and how long a reader
+/// waits for them.
+fn replay(shown: &str, folder: &Path, skip_waits: bool) -> (String, Duration) {
     let cloud = LocalCloud::start(Options {
         seed: SEED,
-        patience: Some(Duration::from_millis(200)),
+        patience: skip_waits.then_some(Duration::from_millis(200)),
         ..Options::default()
     })
     .expect("the local cloud starts");
     let mut text = String::new();
+    let mut wait = Duration::ZERO;
     let mut lines = shown.lines().peekable();
     while let Some(line) = lines.next() {
         text += &format!("{line}\n");
@@ -106,54 +150,11 @@ fn replay(shown: &str, folder: &Path) -> String {
             output.push(line);
         }
         let interrupt_after = output.iter().position(|line| *line == "^C");
+        let start = Instant::now();
         text += &run(command, folder, &cloud.endpoint(), interrupt_after);
+        wait += interrupt_after.map_or(start.elapsed(), |_| WATCHED);
         let space = output.iter().rev().take_while(|line| line.is_empty());
         text += &"\n".repeat(space.count());
     }
-    text
-}
-
-/// Runs `[NAME=value] cargo run [--bin program] [-- arguments]` and returns what it prints.
-fn run(command: &str, folder: &Path, endpoint: &str, interrupt_after: Option<usize>) -> String {
-    let (output, writer) = io::pipe().expect("a pipe");
-    let mut starting = session::command(command, folder, endpoint);
-    let mut child = starting
-        .stdout(writer.try_clone().expect("a pipe"))
-        .stderr(writer)
-        .spawn()
-        .unwrap_or_else(|error| panic!("`{command}`: {error}: run the whole `cargo test`"));
-    // The writing ends of the pipe that this process holds.
-    drop(starting);
-
-    let mut lines = BufReader::new(output)
-        .lines()
-        .map(|line| line.expect("programs print text"));
-    let mut printed: Vec<String> = Vec::new();
-    if let Some(count) = interrupt_after {
-        printed.extend(lines.by_ref().take(count));
-        assert_eq!(printed.len(), count, "`{command}` ended before its ^C");
-        interrupt(&child);
-        // What it prints until the signal comes through depends on the moment: only the last line is kept.
-        printed.push("^C".to_owned());
-        printed.extend(lines.last());
-    } else {
-        printed.extend(lines);
-    }
-    let status = child.wait().expect("the program ends");
-    match status.code() {
-        Some(0) => {}
-        Some(code) => printed.push(format!("(exit code {code})")),
-        None => printed.push(format!("({status})")),
-    }
-    let printed: String = printed.iter().map(|line| format!("{line}\n")).collect();
-    printed.replace(endpoint.trim_start_matches("http://"), SHOWN)
-}
-
-/// What ^C does in a terminal.
-fn interrupt(child: &Child) {
-    let status = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("the command `kill`");
-    assert!(status.success(), "the program is interrupted");
+    (text, wait)
 }

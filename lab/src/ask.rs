@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::span::Span;
-use crate::{Command, FaultCommand};
+use crate::{progress, Command, FaultCommand};
 use anyhow::Result;
 use localcloud::faults::{Fault, Kind};
 use serde::Deserialize;
@@ -15,6 +15,11 @@ use std::time::{Duration, UNIX_EPOCH};
 struct Clock {
     now_ms: u64,
     moved_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    done: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +85,10 @@ pub fn run(port: Option<u16>, command: Command) -> Result<()> {
             format!("Moved by {by}.\n{}", clock(&moved))
         }
         Command::Fault(command) => faults(&fault(&cloud, command)?),
-        Command::Status => status(&cloud.get("/lab/status")?),
+        Command::Status => {
+            let Progress { done } = cloud.get("/lab/progress")?;
+            place(&done) + &status(&cloud.get("/lab/status")?)
+        }
     };
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
@@ -156,6 +164,18 @@ fn times(count: u32) -> String {
     }
 }
 
+/// Which exercises are done, and where the reader goes on.
+fn place(done: &[String]) -> String {
+    let mut text = String::new();
+    if !done.is_empty() {
+        text += &format!("Done: {}\n", done.join(", "));
+    }
+    if let Some(next) = progress::next(done) {
+        text += &format!("Next: {next}\n");
+    }
+    text
+}
+
 fn status(status: &Status) -> String {
     let mut text = format!(
         "Seed {}\n{}\n{}\n",
@@ -164,102 +184,70 @@ fn status(status: &Status) -> String {
         faults(&status.faults)
     );
     if status.queues.is_empty() {
-        text += "No queues yet.";
-    } else {
-        queues(&mut text, &status.queues);
+        text += "No queues yet.\n";
     }
-    if !status.streams.is_empty() {
-        streams(&mut text, &status.streams);
-    }
-    if !status.functions.is_empty() {
-        functions(&mut text, &status.functions);
-    }
-    if !status.roles.is_empty() {
-        roles(&mut text, &status.roles);
-    }
-    if !status.log_groups.is_empty() {
-        log_groups(&mut text, &status.log_groups);
-    }
-    text
-}
-
-fn queues(text: &mut String, queues: &[Queue]) {
-    let longest = queues.iter().map(|queue| queue.name.len()).max();
-    let width = longest.unwrap_or(0).max("Queue".len());
-    let _ = write!(
-        text,
-        "{:<width$}  {:>9}  {:>9}  {:>9}",
-        "Queue", "visible", "in flight", "delayed"
-    );
-    for queue in queues {
-        let _ = write!(
-            text,
-            "\n{:<width$}  {:>9}  {:>9}  {:>9}",
-            queue.name, queue.visible, queue.in_flight, queue.delayed
-        );
-    }
-}
-
-fn streams(text: &mut String, streams: &[Stream]) {
-    let longest = streams.iter().map(|stream| stream.name.len()).max();
-    let width = longest.unwrap_or(0).max("Stream".len());
-    let _ = write!(
-        text,
-        "\n{:<width$}  {:>9}  {:>9}",
-        "Stream", "shards", "status"
-    );
-    for stream in streams {
-        let _ = write!(
-            text,
-            "\n{:<width$}  {:>9}  {:>9}",
-            stream.name, stream.shards, stream.status
-        );
-    }
-}
-
-fn functions(text: &mut String, functions: &[Function]) {
-    let longest = functions.iter().map(|function| function.name.len()).max();
-    let width = longest.unwrap_or(0).max("Function".len());
-    let _ = write!(
-        text,
-        "\n{:<width$}  {:<9}  {:>9}  {:>9}",
-        "Function", "state", "running", "warm"
-    );
-    for function in functions {
-        let _ = write!(
-            text,
-            "\n{:<width$}  {:<9}  {:>9}  {:>9}",
-            function.name, function.state, function.running, function.warm
-        );
-    }
-}
-
-fn roles(text: &mut String, roles: &[Role]) {
-    let longest = roles.iter().map(|role| role.name.len()).max();
-    let width = longest.unwrap_or(0).max("Role".len());
-    let _ = write!(text, "\n{:<width$}  policies", "Role");
-    for role in roles {
+    let queues = status.queues.iter().map(|queue| {
+        let counts = [queue.visible, queue.in_flight, queue.delayed];
+        row(&queue.name, counts.map(|count| count.to_string()))
+    });
+    let streams = status.streams.iter().map(|stream| {
+        let shards = stream.shards.to_string();
+        row(&stream.name, [shards, stream.status.clone()])
+    });
+    let functions = status.functions.iter().map(|function| {
+        let (running, warm) = (function.running.to_string(), function.warm.to_string());
+        row(&function.name, [function.state.clone(), running, warm])
+    });
+    let roles = status.roles.iter().map(|role| {
         let policies = match role.policies.is_empty() {
             true => "none".to_owned(),
             false => role.policies.join(", "),
         };
-        let _ = write!(text, "\n{:<width$}  {policies}", role.name);
-    }
+        row(&role.name, [policies])
+    });
+    let log_groups = status.log_groups.iter().map(|group| {
+        let counts = [group.streams, group.events];
+        row(&group.name, counts.map(|count| count.to_string()))
+    });
+    let tables = [
+        table(&["Queue", "visible", "in flight", "delayed"], queues),
+        table(&["Stream", "shards", "status"], streams),
+        table(&["Function", "state", "running", "warm"], functions),
+        table(&["Role", "policies"], roles),
+        table(&["Log group", "streams", "events"], log_groups),
+    ];
+    text += tables.concat().trim_end();
+    text.trim_end().to_owned()
 }
 
-fn log_groups(text: &mut String, groups: &[LogGroup]) {
-    let longest = groups.iter().map(|group| group.name.len()).max();
-    let width = longest.unwrap_or(0).max("Log group".len());
-    let _ = write!(
-        text,
-        "\n{:<width$}  {:>9}  {:>9}",
-        "Log group", "streams", "events"
-    );
-    for group in groups {
-        let _ = write!(
-            text,
-            "\n{:<width$}  {:>9}  {:>9}",
-            group.name, group.streams, group.events
-        );
+fn row(name: &str, cells: impl IntoIterator<Item = String>) -> Vec<String> {
+    std::iter::once(name.to_owned()).chain(cells).collect()
+}
+
+/// A line for each row under its heading, with columns of nine characters, or as wide as the longest name; numbers stand
+/// on the right. Nothing when there are no rows.
+fn table(heading: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<_> = rows.collect();
+    let Some(first) = rows.first() else {
+        return String::new();
+    };
+    let is_number = |cell: &String| cell.bytes().all(|digit| digit.is_ascii_digit());
+    let numbers: Vec<bool> = first.iter().map(is_number).collect();
+    let heading = heading.iter().map(ToString::to_string).collect();
+    let lines: Vec<_> = std::iter::once(heading).chain(rows).collect();
+    let widest = lines.iter().map(|line| line[0].len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for line in lines {
+        let mut columns = String::new();
+        for (i, cell) in line.iter().enumerate() {
+            let width = if i == 0 { widest } else { 9 };
+            let _ = match numbers[i] && i > 0 {
+                true => write!(columns, "{cell:>width$}  "),
+                false => write!(columns, "{cell:<width$}  "),
+            };
+        }
+        text += columns.trim_end();
+        text.push('\n');
     }
+    text
 }

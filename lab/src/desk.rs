@@ -2,6 +2,7 @@
 
 use crate::book::{Book, Warnings};
 use crate::client::Client;
+use crate::progress;
 use crate::DeskOptions;
 use anyhow::{anyhow, Context, Result};
 use localcloud::{LocalCloud, Options, DEFAULT_PORT};
@@ -40,6 +41,7 @@ pub fn run(port: Option<u16>, options: DeskOptions) -> Result<()> {
     let cloud = LocalCloud::start(Options {
         port,
         seed: options.seed,
+        progress: Some(progress::file()),
         pages: book.as_ref().map(|book| book.pages()),
         ..Options::default()
     })
@@ -119,12 +121,15 @@ async fn render(book: &Arc<Book>) -> Result<Result<(), String>> {
 /// What is ready and what the reader does next.
 fn ready(cloud: &LocalCloud, with_book: bool) -> String {
     let endpoint = cloud.endpoint();
-    let (ready, open) = match with_book {
-        true => (
-            "The local cloud and the book are ready",
-            "open that page in a browser, and in another terminal type",
-        ),
-        false => ("The local cloud is ready", "in another terminal type"),
+    let ready = match with_book {
+        true => "The local cloud and the book are ready",
+        false => "The local cloud is ready",
+    };
+    let (open, program) = match (progress::next(&cloud.progress()), with_book) {
+        (None, true) => ("open that page in a browser, and ".to_owned(), "whoami"),
+        (None, false) => (String::new(), "whoami"),
+        (Some(page), true) => (format!("go on at {endpoint}/{page}.html, and "), "check"),
+        (Some(page), false) => (format!("go on with the page {page}, and "), "check"),
     };
     let port = match cloud.address().port() {
         DEFAULT_PORT => String::new(),
@@ -132,7 +137,7 @@ fn ready(cloud: &LocalCloud, with_book: bool) -> String {
         _ => format!("  export AWS_ENDPOINT_URL={endpoint}\n"),
     };
     format!(
-        "{ready} at {endpoint}  (seed {})\nNext: {open}\n{port}  cargo run --bin whoami\n^C stops it.",
+        "{ready} at {endpoint}  (seed {})\nNext: {open}in another terminal type\n{port}  cargo run --bin {program}\n^C stops it.",
         cloud.seed()
     )
 }
@@ -142,9 +147,11 @@ fn ready(cloud: &LocalCloud, with_book: bool) -> String {
 async fn stop() -> io::Result<()> {
     use tokio::signal::unix::{signal, SignalKind};
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         outcome = tokio::signal::ctrl_c() => outcome,
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod ask;
 mod book;
 mod client;
 mod desk;
+mod progress;
 mod span;
 
 use clap::{Args, Parser, Subcommand};
@@ -67,7 +68,8 @@ enum Command {
     /// Make something go wrong on the local cloud
     #[command(subcommand)]
     Fault(FaultCommand),
-    /// Show the seed, the clock, the faults that wait, and what there is: queues, streams, functions, roles, log groups
+    /// Show the exercises that are done, the seed, the clock, the faults that wait, and what there is: queues, streams,
+    /// functions, roles, log groups
     Status,
 }
 

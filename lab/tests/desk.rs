@@ -28,9 +28,19 @@ impl Desk {
     }
 
     fn start_on(port: &str, args: &[&str]) -> Self {
+        Self::start_after(&[], port, args)
+    }
+
+    /// Starts a desk for a reader who has done these pages.
+    fn start_after(done: &[&str], port: &str, args: &[&str]) -> Self {
         let temporary = tempfile::tempdir().expect("a folder");
+        let progress = temporary.path().join("progress.txt");
+        if !done.is_empty() {
+            fs::write(&progress, done.join("\n")).expect("written");
+        }
         let mut child = lab(&["--port", port])
             .args(args)
+            .env("LAB_PROGRESS", progress)
             .env("TMPDIR", temporary.path())
             .env("TMP", temporary.path())
             .stdout(Stdio::piped())
@@ -424,6 +434,30 @@ fn status_shows_everything_at_once() {
         ],
         "{shown}"
     );
+}
+
+#[test]
+fn who_has_done_some_pages_goes_on_with_the_next() {
+    let desk = Desk::start_after(&["05-visibility", "04-receive"], "0", &["--no-book"]);
+    let greeting = &desk.greeting;
+    assert!(greeting.contains("06-dead-letters"), "{greeting}");
+    let shown = desk.ask(&["status"]);
+    assert!(
+        shown.starts_with("Done: 05-visibility, 04-receive\nNext: 06-dead-letters\n"),
+        "{shown}"
+    );
+    let (head, body) = desk.get("/lab/progress");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(body, r#"{"done":["05-visibility","04-receive"]}"#);
+
+    let progress = desk.temporary.path().join("progress.txt");
+    fs::write(&progress, "29-cleanup\n").expect("written");
+    assert!(desk.ask(&["status"]).contains("Next: 30-tour\n"));
+    fs::write(&progress, "29-cleanup\n13-both\n").expect("written");
+    assert!(desk.ask(&["status"]).contains("Next: 14-put\n"));
+    fs::remove_file(progress).expect("removed");
+    assert!(desk.ask(&["status"]).starts_with("Seed "));
+    assert_eq!(desk.get("/lab/progress").1, r#"{"done":[]}"#);
 }
 
 #[test]

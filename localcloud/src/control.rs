@@ -1,4 +1,4 @@
-//! What the desk and the pages ask under `/lab`: health, clock, faults, status. No part of AWS.
+//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress. No part of AWS.
 
 use crate::clock::Millis;
 use crate::faults::{Fault, MOST_FAULTS};
@@ -6,6 +6,7 @@ use crate::Cloud;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{json, Value};
+use std::fs;
 use std::time::Duration;
 
 /// How far one call may move the clock: a message is kept for 14 days at the most.
@@ -70,15 +71,27 @@ pub async fn answer(
                 "log_groups": cloud.logs.status(),
             }),
         ),
-        (_, "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/events") => (
+        ("GET", "/lab/progress") => (StatusCode::OK, json!({"done": progress(cloud)})),
+        (
+            _,
+            "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/progress"
+            | "/lab/events",
+        ) => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": format!("{path} does not take {method}")}),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status or /lab/events")}),
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress or /lab/events")}),
         ),
     }
+}
+
+/// The pages that the reader has done.
+pub fn progress(cloud: &Cloud) -> Vec<String> {
+    let text = cloud.progress.as_ref().map(fs::read_to_string);
+    let text = text.and_then(Result::ok).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn clock(cloud: &Cloud) -> Value {

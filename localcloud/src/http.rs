@@ -37,6 +37,9 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// A client that takes longer for its headers, or for its body, is let go.
 const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 1024;
+/// Functions are programs of this machine, so not even a page of this machine may upload one.
+const NOT_FOR_PAGES: &str =
+    "The local cloud's AWS operations are for programs: the Origin header says that a web page asks.\n";
 
 const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -112,6 +115,9 @@ impl Door {
         let for_lambda = lambda::Call::find(request.method(), request.uri()).is_some();
         if !for_lambda && request.method() != Method::POST {
             return Ok(self.page(request).await);
+        }
+        if request.headers().contains_key(ORIGIN) {
+            return Ok(text(StatusCode::FORBIDDEN, NOT_FOR_PAGES));
         }
         let (parts, body) = request.into_parts();
         let largest = if for_lambda {
@@ -306,12 +312,12 @@ impl Door {
         body: &Bytes,
     ) -> Result<Response<Body>, Lost> {
         self.cloud.clock.note_request();
-        let outcome = match self.throttled(call.operation, "TooManyRequestsException") {
+        let outcome = match self.throttled(&call.operation, "TooManyRequestsException") {
             Some(error) => Err(error.with_status(429)),
             None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
             None => self.cloud.lambda.call(call, headers, body).await,
         };
-        self.deliver(call.operation)?;
+        self.deliver(&call.operation)?;
         let (status, headers, body) = match outcome {
             Ok(answer) => (answer.status, answer.headers, answer.body),
             Err(error) => (

@@ -42,6 +42,7 @@ use logs::Logs;
 use sqs::Sqs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -65,6 +66,8 @@ pub struct Options {
     pub patience: Option<Duration>,
     /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
     pub stream_changes: Duration,
+    /// The file with the names of the pages that the reader has done, one a line. It need not exist.
+    pub progress: Option<PathBuf>,
     /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
     pub pages: Option<axum::Router>,
 }
@@ -76,6 +79,7 @@ impl Default for Options {
             seed: 1,
             patience: None,
             stream_changes: kinesis::CHANGES,
+            progress: None,
             pages: None,
         }
     }
@@ -91,6 +95,7 @@ pub struct LocalCloud {
 /// What all requests share.
 pub(crate) struct Cloud {
     seed: u64,
+    progress: Option<PathBuf>,
     clock: Clock,
     events: Events,
     faults: Faults,
@@ -144,6 +149,7 @@ impl LocalCloud {
         );
         let cloud = Arc::new(Cloud {
             seed: options.seed,
+            progress: options.progress,
             cloudformation: CloudFormation::new(
                 clock.clone(),
                 sqs.clone(),
@@ -191,6 +197,11 @@ impl LocalCloud {
 
     pub fn faults(&self) -> &Faults {
         &self.cloud.faults
+    }
+
+    /// The pages that the reader has done, in the order of their doing.
+    pub fn progress(&self) -> Vec<String> {
+        control::progress(&self.cloud)
     }
 }
 

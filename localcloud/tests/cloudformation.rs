@@ -1148,6 +1148,14 @@ Outputs:
 "#
         )
     };
+    for hours in [1, 8761] {
+        let name = format!("kept-{hours}");
+        assert_eq!(
+            cloud.create(&name, &template(2, hours, "a")).await,
+            "ROLLBACK_COMPLETE"
+        );
+        assert!(cloud.stream("s").await.is_none(), "nothing stays behind");
+    }
     assert_eq!(
         cloud.create("s", &template(2, 48, "a")).await,
         "CREATE_COMPLETE"
@@ -1516,6 +1524,34 @@ async fn a_mapping_is_made_changed_and_deleted_with_its_stack() {
 
     assert_eq!(cloud.delete("trigger").await, "DELETE_COMPLETE");
     assert!(cloud.mappings.get(&uuid).is_err());
+}
+
+#[tokio::test]
+async fn a_mapping_whose_numbers_are_none_fails_its_stack() {
+    for (number, name) in [
+        (
+            "MaximumConcurrency: abc",
+            "ScalingConfig/MaximumConcurrency",
+        ),
+        ("MaximumConcurrency: -5", "ScalingConfig/MaximumConcurrency"),
+        (
+            "MaximumConcurrency: 2}\n      BatchSize: {a: b",
+            "BatchSize",
+        ),
+    ] {
+        let cloud = Cloud::new();
+        let template = MAPPING.replace("BatchSize: '5'", "");
+        let template = template.replace("MaximumConcurrency: 2", number);
+        let form = [
+            ("StackName", "trigger"),
+            ("TemplateBody", template.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        assert_eq!(cloud.create_with(&form).await, "ROLLBACK_COMPLETE");
+        let reasons = cloud.reasons("trigger").await;
+        let reason = format!("#/{name}: expected a number");
+        assert!(reasons.contains(&reason), "{number}\n{reasons}");
+    }
 }
 
 #[tokio::test]

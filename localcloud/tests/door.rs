@@ -114,8 +114,11 @@ fn a_page_served_from_another_port_may_ask_the_lab() {
     let aws = exchange(&cloud, &bytes).expect("an answer");
     assert_eq!(
         (aws.status, aws.header("access-control-allow-origin")),
-        (200, None)
+        (403, None)
     );
+    let upload = request("POST", "/2015-03-31/functions", &[origin], b"{}");
+    let upload = exchange(&cloud, &upload).expect("an answer");
+    assert_eq!(upload.status, 403);
 }
 
 #[test]

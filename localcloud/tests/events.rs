@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::feed::Feed;
 use support::functions::{create_function, create_role, invoke, lambda, settled};
+use support::model::cases;
 use support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -984,7 +985,7 @@ fn who_joins_while_much_happens_misses_and_repeats_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 500, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn who_follows_the_events_knows_what_a_newcomer_is_told(steps in steps()) {

@@ -5,18 +5,15 @@ mod support;
 
 use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
-use localcloud::sqs::message::{md5_of_body, Message};
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
 use localcloud::{LocalCloud, Options};
 use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::model::*;
 use support::*;
 
-const RETENTION: u64 = 60_000;
-const START: u64 = 1_700_000_000_000;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
@@ -116,25 +113,6 @@ impl Model {
     }
 }
 
-fn message(id: String, group: u8, now: u64) -> Arc<Message> {
-    Arc::new(Message {
-        md5_of_body: md5_of_body(&id),
-        body: id.clone(),
-        id,
-        attributes: BTreeMap::new(),
-        system_attributes: BTreeMap::new(),
-        group_id: Some(group.to_string()),
-        deduplication_id: None,
-        sequence_number: None,
-        size: 10,
-        sent_at: now,
-        receives: 0,
-        first_received_at: None,
-        dead_letter_source: None,
-        copy: None,
-    })
-}
-
 fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut queue = Fifo::new(seed);
     let mut model = Model {
@@ -151,7 +129,11 @@ fn run(seed: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let id = format!("m{}", model.sent);
                 model.sent += 1;
                 let number = queue
-                    .put(now, message(id.clone(), group, now), delay)
+                    .put(
+                        now,
+                        message(id.clone(), Some(group.to_string()), now),
+                        delay,
+                    )
                     .expect("a number");
                 prop_assert!(
                     (number.len(), &number) > (last_number.len(), &last_number),
@@ -344,23 +326,8 @@ fn drain(mut queue: Fifo, mut model: Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A few cases each time, as many as `PROPTEST_CASES` says when it says so.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => default,
-        None => ProptestConfig {
-            cases: 64,
-            ..default
-        },
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_fifo_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
@@ -409,12 +376,10 @@ fn a_name_and_its_attribute_say_the_same() {
             "InvalidParameterValue"
         );
     }
-    let high = json!({"FifoThroughputLimit": "perMessageGroupId"});
     let wrong = json!({"QueueName": "c.fifo", "Attributes": {"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}});
     assert_eq!(
         sqs_error(&cloud, "CreateQueue", wrong).0,
-        "InvalidAttributeValue",
-        "{high}"
+        "InvalidAttributeValue"
     );
     create_fifo(
         &cloud,
@@ -655,6 +620,13 @@ fn a_receive_can_be_repeated_by_its_attempt_id() {
         json!({}),
         "one of them has changed"
     );
+    for bad in ["", "a b", &"x".repeat(129)] {
+        let attempt = json!({"QueueUrl": queue, "ReceiveRequestAttemptId": bad});
+        assert_eq!(
+            sqs_error(&cloud, "ReceiveMessage", attempt).0,
+            "InvalidParameterValue"
+        );
+    }
 }
 
 #[test]
@@ -662,8 +634,7 @@ fn dead_letters_keep_their_order_and_free_their_group() {
     let cloud = start();
     let dead = create_fifo(&cloud, "dead.fifo", json!({}));
     let policy = |arn: &str| json!({"deadLetterTargetArn": arn, "maxReceiveCount": 1}).to_string();
-    let standard = create_queue(&cloud, "standard", json!({}));
-    drop(standard);
+    create_queue(&cloud, "standard", json!({}));
     let wrong = policy("arn:aws:sqs:us-east-1:000000000000:standard");
     let wrong =
         json!({"QueueName": "q.fifo", "Attributes": {"FifoQueue": "true", "RedrivePolicy": wrong}});
@@ -706,11 +677,31 @@ fn dead_letters_keep_their_order_and_free_their_group() {
     while sqs(&cloud, "ListMessageMoveTasks", task.clone())["Results"][0]["Status"] == "RUNNING" {
         std::thread::sleep(Duration::from_millis(5));
     }
-    for message in answer["Messages"].as_array().expect("some") {
-        assert_eq!(message["Attributes"], Value::Null);
-    }
     assert_eq!(counts(&cloud, &dead), (0, 0, 0));
-    assert_eq!(counts(&cloud, &queue).0, 4);
+    cloud.clock().advance(5 * SECOND);
+    let all = receive(&cloud, &queue);
+    assert_eq!(bodies(&all), ["0", "1"], "2 and 3 were received before");
+}
+
+#[test]
+fn a_move_goes_to_a_queue_of_its_kind() {
+    let cloud = start();
+    let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:{name}");
+    create_fifo(&cloud, "dead.fifo", json!({}));
+    create_queue(&cloud, "dead", json!({}));
+    let to = |dead: &str| json!({ "deadLetterTargetArn": arn(dead), "maxReceiveCount": 1 });
+    let fifo = json!({ "RedrivePolicy": to("dead.fifo").to_string() });
+    create_fifo(&cloud, "q.fifo", fifo);
+    let standard = json!({ "RedrivePolicy": to("dead").to_string() });
+    create_queue(&cloud, "q", standard);
+    for (from, destination) in [("dead.fifo", "q"), ("dead", "q.fifo")] {
+        let task = json!({ "SourceArn": arn(from), "DestinationArn": arn(destination) });
+        assert_eq!(
+            sqs_error(&cloud, "StartMessageMoveTask", task).0,
+            "InvalidParameterValue",
+            "{from}"
+        );
+    }
 }
 
 #[test]
@@ -723,6 +714,24 @@ fn a_queues_delay_holds_the_line() {
     assert_eq!(counts(&cloud, &queue), (0, 0, 2));
     cloud.clock().advance(5 * SECOND);
     assert_eq!(bodies(&receive(&cloud, &queue)), ["1"]);
+}
+
+#[test]
+fn a_changed_delay_holds_for_what_is_there() {
+    let cloud = start();
+    let queue = create_fifo(&cloud, "q.fifo", json!({}));
+    let delay = |seconds: &str| {
+        let attributes = json!({ "DelaySeconds": seconds });
+        let input = json!({ "QueueUrl": queue, "Attributes": attributes });
+        sqs(&cloud, "SetQueueAttributes", input);
+    };
+    sqs(&cloud, "SendMessage", input(&queue, "g", "1", "1"));
+    delay("900");
+    assert_eq!(counts(&cloud, &queue), (0, 0, 1));
+    delay("0");
+    assert_eq!(bodies(&receive(&cloud, &queue)), ["1"]);
+    delay("900");
+    assert_eq!(counts(&cloud, &queue), (0, 1, 0), "it was received");
 }
 
 #[test]

@@ -420,6 +420,24 @@ fn white_space_does_not_count() {
 }
 
 #[test]
+fn the_white_space_of_inline_policies_is_bounded_all_the_same() {
+    let account = Account::with_role();
+    let padded = format!("{ONE_QUEUE}{}", " ".repeat(60_000));
+    let put = |name| {
+        [
+            ("RoleName", "r"),
+            ("PolicyName", name),
+            ("PolicyDocument", &*padded),
+        ]
+    };
+    account.ok("PutRolePolicy", &put("a"));
+    account.ok("PutRolePolicy", &put("b"));
+    account.ok("PutRolePolicy", &put("b"));
+    let error = account.error("PutRolePolicy", &put("c"));
+    assert!(error.starts_with("409 LimitExceeded: "), "{error}");
+}
+
+#[test]
 fn every_operation_of_the_list_is_there() {
     let account = Account::with_role();
     for action in localcloud::iam::OPERATIONS {

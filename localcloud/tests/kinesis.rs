@@ -905,6 +905,32 @@ fn consumers_have_tags_and_are_listed_in_pages() {
     assert_eq!(described["ConsumerDescription"]["StreamARN"], ARN);
 }
 
+#[test]
+fn a_refused_consumer_is_not_registered() {
+    let cloud = start();
+    create_stream(&cloud, "s", 1);
+    let tags: BTreeMap<_, _> = (0..51).map(|n| (format!("tag{n}"), "v")).collect();
+    for (input, expected) in [
+        (
+            json!({"StreamARN": ARN, "ConsumerName": "c", "Tags": {"!": "v"}}),
+            "InvalidArgumentException",
+        ),
+        (
+            json!({"StreamARN": ARN, "ConsumerName": "c", "Tags": tags}),
+            "ValidationException",
+        ),
+        (
+            json!({"StreamARN": ARN.replace("us-east-1", "eu-west-1"), "ConsumerName": "c"}),
+            "ResourceNotFoundException",
+        ),
+    ] {
+        let (code, message) = kinesis_error(&cloud, "RegisterStreamConsumer", input);
+        assert_eq!(code, expected, "{message}");
+        let consumers = kinesis(&cloud, "ListStreamConsumers", json!({ "StreamARN": ARN }));
+        assert_eq!(consumers["Consumers"], json!([]));
+    }
+}
+
 fn register(cloud: &LocalCloud, name: &str) -> String {
     begin_to_register(cloud, name);
     registered(cloud, name)
@@ -1017,6 +1043,22 @@ fn a_subscription_sends_what_is_there_and_what_comes_for_five_minutes() {
     ] {
         assert!(sent.contains(part), "{part}: {sent}");
     }
+}
+
+#[test]
+fn a_subscription_ends_with_its_consumer() {
+    let cloud = start_patient();
+    create_stream(&cloud, "s", 1);
+    let consumer = register(&cloud, "c");
+    let sent = std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(|| events(&cloud, &consumer, &id(0), json!({"Type": "TRIM_HORIZON"})));
+        std::thread::sleep(Duration::from_millis(300));
+        let input = json!({ "ConsumerARN": consumer });
+        kinesis(&cloud, "DeregisterStreamConsumer", input);
+        reader.join().expect("it ends")
+    });
+    assert!(sent.contains("ResourceNotFoundException"), "{sent}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod support;
 
 use localcloud::LocalCloud;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -240,6 +240,26 @@ fn what_aws_refuses_is_refused() {
             "Publish",
         ),
         (
+            json!({"Tags": (0..51).map(|n| (n.to_string(), "x".into())).collect::<Map<_, _>>()}),
+            "InvalidParameterValueException",
+            "Number of tags exceeds",
+        ),
+        (
+            json!({"Tags": {"x".repeat(129): "x"}}),
+            "ValidationException",
+            "less than or equal to 128",
+        ),
+        (
+            json!({"Tags": {"": "x"}}),
+            "ValidationException",
+            "greater than or equal to 1",
+        ),
+        (
+            json!({"Tags": {"x": "é".repeat(257)}}),
+            "ValidationException",
+            "less than or equal to 256",
+        ),
+        (
             json!({"Code": {"S3Bucket": "b", "S3Key": "k"}}),
             "InvalidParameterValueException",
             "ZipFile",
@@ -282,7 +302,8 @@ fn what_aws_refuses_is_refused() {
     assert!(message.ends_with(":f:7"), "{message}");
     let (status, kind, message) = refusal(&cloud, "GET", "/2018-10-31/layers", &Value::Null);
     assert_eq!((status, kind.as_str()), (400, "UnknownOperationException"));
-    assert!(message.contains("not in this lab"));
+    let start = "lambda GET /2018-10-31/layers is not in this lab";
+    assert!(message.starts_with(start), "{message}");
     let garbage = exchange(&cloud, &request("POST", FUNCTIONS, &[], b"{")).expect("an answer");
     assert_eq!(
         garbage.header("x-amzn-errortype"),
@@ -535,6 +556,16 @@ fn each_process_has_a_log_stream() {
 }
 
 #[test]
+fn a_line_may_end_in_the_name_of_its_stream() {
+    let cloud = start();
+    create_function(&cloud, "f", json!({}));
+    let (answer, _, log) = invoke(&cloud, "f", json!({"stream": true}));
+    let stream = answer["env"]["AWS_LAMBDA_LOG_STREAM_NAME"].as_str();
+    let line = format!("in {}", stream.expect("a stream"));
+    assert!(lines(&log).contains(&line.as_str()), "{log}");
+}
+
+#[test]
 fn what_the_role_may_not_log_is_lost() {
     let cloud = start();
     let role = create_role(&cloud, "silent", &[]);
@@ -575,12 +606,16 @@ fn a_function_that_takes_too_long_is_killed() {
     let (answer, error, log) = invoke(&cloud, "f", json!({"sleep": 60_000}));
     assert!((1..20).contains(&since.elapsed().as_secs()));
     assert_eq!(error.as_deref(), Some("Unhandled"));
-    let message = answer["errorMessage"].as_str().expect("a message");
-    assert!(
-        message.ends_with(" Task timed out after 1.00 seconds"),
-        "{message}"
+    let id = lines(&log)[0].strip_prefix("START RequestId: ");
+    let id = id.and_then(|rest| rest.strip_suffix(" Version: $LATEST"));
+    let id = id.expect("a start");
+    let message = format!("RequestId: {id} Error: Task timed out after 1.00 seconds");
+    assert_eq!(
+        answer,
+        json!({"errorType": "Sandbox.Timedout", "errorMessage": message})
     );
-    assert!(lines(&log).contains(&message), "{log}");
+    let line = format!("Z {id} Task timed out after 1.00 seconds");
+    assert!(lines(&log).iter().any(|it| it.ends_with(&line)), "{log}");
     assert!(
         log.contains("Duration: 1000.00 ms\tBilled Duration: 1000 ms")
             && log.trim_end().ends_with("Status: timeout"),
@@ -671,10 +706,11 @@ fn a_start_that_fails_is_reported() {
     create_function(&cloud, "hangs", with("hang"));
     let (answer, error, _) = invoke(&cloud, "hangs", json!({}));
     assert_eq!(error.as_deref(), Some("Unhandled"));
+    assert_eq!(answer["errorType"], "Sandbox.Timedout");
     assert!(
         answer["errorMessage"]
             .as_str()
-            .is_some_and(|text| text.ends_with("Task timed out after 10.00 seconds")),
+            .is_some_and(|text| text.ends_with(" Error: Task timed out after 10.00 seconds")),
         "{answer}"
     );
 }

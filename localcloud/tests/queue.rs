@@ -3,17 +3,14 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test queue` runs it for longer.
 
+mod support;
+
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use localcloud::sqs::message::{md5_of_body, Message};
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
 use localcloud::sqs::queue::{Queue, LONGEST_IN_FLIGHT};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-const RETENTION: u64 = 60_000;
-const START: u64 = 1_700_000_000_000;
+use support::model::*;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -135,25 +132,6 @@ fn place(receipt_handle: &str) -> Option<u64> {
     Some(word(0)? ^ word(8)?)
 }
 
-fn message(id: String, now: u64) -> Arc<Message> {
-    Arc::new(Message {
-        md5_of_body: md5_of_body(&id),
-        body: id.clone(),
-        id,
-        attributes: BTreeMap::new(),
-        system_attributes: BTreeMap::new(),
-        group_id: None,
-        deduplication_id: None,
-        sequence_number: None,
-        size: 10,
-        sent_at: now,
-        receives: 0,
-        first_received_at: None,
-        dead_letter_source: None,
-        copy: None,
-    })
-}
-
 /// Runs the steps; with `repeats` those that repeat deliveries, else those that give messages up or take them out,
 /// because there only a receipt handle tells two copies of a message apart.
 fn run(seed: u64, steps: Vec<Step>, repeats: bool) -> Result<(), TestCaseError> {
@@ -170,7 +148,7 @@ fn run(seed: u64, steps: Vec<Step>, repeats: bool) -> Result<(), TestCaseError> 
             Step::Send { delay } => {
                 let id = format!("m{}", model.sent);
                 model.sent += 1;
-                queue.put(now, message(id.clone(), now), delay);
+                queue.put(now, message(id.clone(), None, now), delay);
                 model.copies.push(Copy {
                     id,
                     sent_at: now,
@@ -340,23 +318,8 @@ fn drain(mut queue: Queue, mut model: Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A few cases each time, as many as `PROPTEST_CASES` says when it says so.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => default,
-        None => ProptestConfig {
-            cases: 64,
-            ..default
-        },
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps(), repeats in any::<bool>()) {
@@ -368,7 +331,7 @@ proptest! {
         let order = |seed| {
             let mut queue = Queue::new(seed);
             for n in 0..messages {
-                queue.put(START, message(n.to_string(), START), 0);
+                queue.put(START, message(n.to_string(), None, START), 0);
             }
             queue.take(60).iter().map(|message| message.id.clone()).collect::<Vec<_>>()
         };
@@ -381,7 +344,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
     let (mut short, mut long) = (0, 0);
     for seed in 0..200 {
         let mut queue = Queue::new(seed);
-        queue.put(START, message("one".to_owned(), START), 0);
+        queue.put(START, message("one".to_owned(), None, START), 0);
         let mut poll = |poll| {
             let receive = Receive {
                 poll,
@@ -409,7 +372,7 @@ fn a_short_poll_misses_and_a_long_poll_does_not() {
 fn order_is_best_effort() {
     let mut queue = Queue::new(1);
     for n in 0..100 {
-        queue.put(START, message(n.to_string(), START), 0);
+        queue.put(START, message(n.to_string(), None, START), 0);
     }
     let order: Vec<u32> = queue
         .take(100)
@@ -432,7 +395,7 @@ fn order_is_best_effort() {
 #[test]
 fn too_many_in_flight_is_an_error() {
     let mut queue = Queue::new(1);
-    let one = message("m".to_owned(), START);
+    let one = message("m".to_owned(), None, START);
     for _ in 0..localcloud::sqs::queue::MOST_IN_FLIGHT + 1 {
         queue.put(START, one.clone(), 0);
     }

@@ -1,6 +1,6 @@
 //! The command line of the programs.
 
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, Parser};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PARSED: AtomicBool = AtomicBool::new(false);
@@ -19,6 +19,14 @@ pub struct Args {
 }
 // ANCHOR_END: args
 
+/// The option of the programs that ask one queue for something.
+#[derive(Parser)]
+pub struct QueueArgs {
+    /// The queue's name
+    #[arg(long, value_name = "NAME", default_value = "StandardQueue")]
+    pub queue: String,
+}
+
 // ANCHOR: stream_args
 /// The options of the programs that put into a stream, or get from it, until ^C.
 #[derive(Parser)]
@@ -35,22 +43,13 @@ pub struct StreamArgs {
 
 /// Reads the command line as `T` describes it; `--help` and mistakes end the program here.
 pub fn options<T: Parser>() -> T {
-    read(T::command())
-}
-
-fn read<T: Parser>(command: Command) -> T {
-    T::from_arg_matches(&parsed(command)).unwrap_or_else(|error| error.exit())
+    T::from_arg_matches(&parsed(T::command())).unwrap_or_else(|error| error.exit())
 }
 
 impl Args {
     /// Reads the command line; `--help` and mistakes end the program here.
     pub fn from_command_line() -> Self {
         options()
-    }
-
-    /// Reads the command line of a program whose queue is `queue` unless `--queue` says otherwise.
-    pub fn for_queue(queue: &'static str) -> Self {
-        read(Self::command().mut_arg("queue", |option| option.default_value(queue)))
     }
 }
 
@@ -77,7 +76,7 @@ pub(crate) fn expect_none() {
 fn described(command: Command) -> Command {
     let name = env_name();
     command
-        .about(format!("A program of Queues & Streams. Its page in book/ is named {name} too"))
+        .about("A program of Queues & Streams. The first lines of its source name its page in book/")
         .after_help(
             "LAB_NAME=alice    puts `alice-` before every name, so that a class can share an account\n\
              LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\

@@ -57,13 +57,16 @@ fn unreachable() -> String {
 fn advice(code: &str, message: &str) -> Option<String> {
     let advice = match code {
         "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {
-            "there is no such queue yet: its page creates it with `cargo run --bin create`"
+            "there is no such queue yet: `cargo run --bin create` makes the standard one, `cargo run --bin create -- fifo-queue` the FIFO one"
         }
         "AWS.SimpleQueueService.QueueDeletedRecently" | "QueueDeletedRecently" => {
             "wait 60 seconds; on the local cloud `cargo run -- clock +60s` does it at once"
         }
-        "ResourceNotFoundException" => {
-            "`cargo run --bin create -- kinesis-stream` creates the lab's stream, `cargo run --bin deploy -- sqs-function` its function"
+        "ResourceNotFoundException" if message.starts_with("Stream") => {
+            "there is no such stream yet: `cargo run --bin create -- kinesis-stream` makes the lab's"
+        }
+        "ResourceNotFoundException" if message.starts_with("Function") => {
+            "there is no such function yet: `cargo run --bin deploy -- sqs-function` uploads the lab's"
         }
         "InvalidArgumentException" if message.contains("StartingSequenceNumber") => {
             "the number is of another stream: delete the file it came from, and begin at the start"

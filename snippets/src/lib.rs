@@ -2,6 +2,7 @@
 //! The pages show each part where it is first needed.
 
 mod args;
+pub mod check;
 mod connect;
 pub mod cost;
 mod error;
@@ -11,7 +12,7 @@ mod stream;
 mod template;
 mod time;
 
-pub use args::{flag, options, Args, StreamArgs};
+pub use args::{flag, options, Args, QueueArgs, StreamArgs};
 pub use connect::{connect, endpoint, named};
 pub use error::{Error, Result};
 pub use queue::{
@@ -19,8 +20,8 @@ pub use queue::{
     scratch_name, scratch_queue,
 };
 pub use stream::{
-    active, delete_stream, from_the_start, hash_key, iterator, put, read, register, scratch_stream,
-    shards, uuid, without_retries,
+    active, delete_stream, from_the_start, hash_key, is_open, iterator, put, read, register,
+    scratch_stream, shards, uuid, without_retries,
 };
 pub use template::{Template, TEMPLATES};
 pub use time::{pass, until_ctrl_c};

@@ -62,6 +62,12 @@ pub async fn shards(kinesis: &Client, stream: &str) -> Result<Vec<Shard>> {
 }
 // ANCHOR_END: shards
 
+/// Whether the shard still takes records: it was neither split nor merged.
+pub fn is_open(shard: &Shard) -> bool {
+    let numbers = shard.sequence_number_range.as_ref();
+    numbers.is_some_and(|range| range.ending_sequence_number.is_none())
+}
+
 // ANCHOR: put
 /// Puts one record and returns the shard that took it.
 pub async fn put(kinesis: &Client, stream: &str, key: &str, data: &str) -> Result<String> {

@@ -1,5 +1,5 @@
 """boto3 drives the Lambda part of the lab on the local cloud: the denials, the success, every operation once. And the
-functions, built as for AWS by cargo lambda, run on the local cloud and on a Runtime API that is not ours.
+functions, built as for AWS by cargo lambda, run on the local cloud and on the Runtime API of cargo lambda.
 
 What is right is what AWS documents: https://docs.aws.amazon.com/lambda/latest/api/
 """
@@ -7,15 +7,14 @@ What is right is what AWS documents: https://docs.aws.amazon.com/lambda/latest/a
 import base64
 import io
 import json
+import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
 import zipfile
 
-from runtime_api import RuntimeApi
-from support import ACCOUNT, PROGRAMS, PROJECT, REGION, SOON, TARGET, environment
+from support import ACCOUNT, PROGRAMS, PROJECT, REGION, SOON, TARGET, Server, environment, free_port
 from test_permissions import OF_AWS, TRUST, OnTheLocalCloud, operations
 
 CARGO_LAMBDA = TARGET / "foreign/cargo-lambda/bin/cargo-lambda"
@@ -108,6 +107,27 @@ class WithFunctions(OnTheLocalCloud):
         self.assertEqual(self.client.list_event_source_mappings()["EventSourceMappings"], [])
         self.assertEqual(self.iam.list_roles()["Roles"], [])
         self.assertEqual(self.logs.describe_log_groups()["logGroups"], [])
+
+
+class Watch(Server):
+    """The Runtime API of `cargo lambda watch`, for programs that are started by hand."""
+
+    def __init__(self):
+        self.address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(free_port())]
+        manifest = str(PROJECT / "snippets/functions/Cargo.toml")
+        command = [str(CARGO_LAMBDA), "lambda", "watch", "--only-lambda-apis", "--manifest-path", manifest]
+        super().__init__([*command, *self.address], "", int(self.address[-1]))
+
+    def answers(self, port: int, health: str) -> bool:
+        """It takes every path for an invocation, so none tells that it is ready."""
+        self.url = f"http://127.0.0.1:{port}"
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", port)) == 0
+
+    def invoke(self, function: str, event: dict) -> str:
+        command = [CARGO_LAMBDA, "lambda", "invoke", *self.address, function, "--data-ascii", json.dumps(event)]
+        done = subprocess.run(command, env=environment(), cwd=PROJECT, capture_output=True, text=True, timeout=60)
+        return done.stdout + done.stderr
 
 
 class Lab(WithFunctions):
@@ -234,7 +254,7 @@ class Lab(WithFunctions):
 @unittest.skipUnless(sys.platform == "linux", "what is built for AWS runs on Linux only")
 @unittest.skipUnless(CARGO_LAMBDA.exists(), "PyPI has no cargo-lambda for this system")
 class Contract(WithFunctions):
-    """What cargo lambda builds for AWS is what the Runtime API and Lambda take."""
+    """What cargo lambda builds for AWS is what its Runtime API and the local cloud take."""
 
     events = {"sqs-function": BY_HAND, "kinesis-function": RECORD_BY_HAND}
 
@@ -256,36 +276,35 @@ class Contract(WithFunctions):
             raise RuntimeError(built.stdout)
         cls.zips = {name: (TARGET / f"lambda/{name}/bootstrap.zip").read_bytes() for name in cls.events}
 
-    def test_a_runtime_api_of_another_hand(self):
+    def test_the_runtime_api_of_cargo_lambda(self):
+        watch = Watch()
+        self.addCleanup(watch.stop)
         for name, event in self.events.items():
             with self.subTest(function=name):
-                self.assertEqual(self.by_hand(name, event), ("invocation/1/response", None, "by hand\n"))
+                self.assertEqual(self.by_hand(watch, name, event), ("null\n", "by hand\n"))
 
-    def by_hand(self, name: str, event: dict) -> tuple:
-        """Starts the unpacked program. Returns where its answer goes, the answer, and what it prints."""
+    def by_hand(self, watch: Watch, name: str, event: dict) -> tuple[str, str]:
+        """Starts the unpacked program and invokes it. Returns what it answers and what it prints."""
         program = TARGET / f"foreign/{name}"
         with zipfile.ZipFile(io.BytesIO(self.zips[name])) as file:
             self.assertEqual(file.namelist(), ["bootstrap"])
             program.write_bytes(file.read("bootstrap"))
         program.chmod(0o755)
-        with RuntimeApi(event) as api:
-            threading.Thread(target=api.serve_forever, daemon=True).start()
-            variables = environment(
-                AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{api.server_port}",
-                AWS_LAMBDA_FUNCTION_NAME=name,
-                AWS_LAMBDA_FUNCTION_VERSION="$LATEST",
-                AWS_LAMBDA_FUNCTION_MEMORY_SIZE="128",
-                AWS_LAMBDA_LOG_GROUP_NAME=f"/aws/lambda/{name}",
-                AWS_LAMBDA_LOG_STREAM_NAME="stream",
-            )
-            function = subprocess.Popen([program], env=variables, stdout=subprocess.PIPE, text=True)
-            try:
-                path, answer = api.answers.get(timeout=30)
-            finally:
-                function.kill()
-                printed, _ = function.communicate()
-                api.shutdown()
-        return path, answer, printed
+        variables = environment(
+            AWS_LAMBDA_RUNTIME_API=f"{watch.url}/.rt/{name}",
+            AWS_LAMBDA_FUNCTION_NAME=name,
+            AWS_LAMBDA_FUNCTION_VERSION="$LATEST",
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE="128",
+            AWS_LAMBDA_LOG_GROUP_NAME=f"/aws/lambda/{name}",
+            AWS_LAMBDA_LOG_STREAM_NAME="stream",
+        )
+        function = subprocess.Popen([program], env=variables, stdout=subprocess.PIPE, text=True)
+        try:
+            answer = watch.invoke(name, event)
+        finally:
+            function.kill()
+            printed, _ = function.communicate()
+        return answer, printed
 
     def test_the_local_cloud(self):
         for name, event in self.events.items():

@@ -115,14 +115,8 @@ fn input(properties: &Properties) -> Result<Properties, Failure> {
         match value {
             Some(value @ Value::Number(_)) if is_number => Ok((name.clone(), value)),
             Some(value @ Value::Bool(_)) if !is_number => Ok((name.clone(), value)),
-            _ => {
-                let kind = if is_number {
-                    "a number"
-                } else {
-                    "true or false"
-                };
-                Err(Failure::Properties(format!("#/{name}: expected {kind}")))
-            }
+            _ if is_number => Err(expected(name, "a number")),
+            _ => Err(expected(name, "true or false")),
         }
     };
     let mut input = properties
@@ -133,11 +127,16 @@ fn input(properties: &Properties) -> Result<Properties, Failure> {
         .get_mut("ScalingConfig")
         .and_then(|scaling| scaling.get_mut("MaximumConcurrency"))
     {
-        *most = text(most)
-            .and_then(|text| text.parse().ok())
-            .map_or(Value::Null, |most: u64| most.into());
+        let name = "ScalingConfig/MaximumConcurrency";
+        let number = text(most).and_then(|text| text.parse::<u64>().ok());
+        let number = number.ok_or_else(|| expected(name, "a number"))?;
+        *most = number.into();
     }
     Ok(input)
+}
+
+fn expected(property: &str, kind: &str) -> Failure {
+    Failure::Properties(format!("#/{property}: expected {kind}"))
 }
 
 /// What a property is when a template leaves it out.

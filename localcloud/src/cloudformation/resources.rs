@@ -69,6 +69,7 @@ pub struct Services<'a> {
 pub type Properties = Map<String, Value>;
 
 const DEFAULT_RETENTION_HOURS: u64 = 24;
+const RETENTION_HOURS: std::ops::RangeInclusive<u64> = 24..=8760;
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The attributes of a queue that a template sets, and what they are when it doesn't.
@@ -209,8 +210,16 @@ impl Kind {
             Self::QueuePolicy => policy(properties).map(drop),
             Self::Stream => {
                 tags(properties)?;
-                number(properties, "RetentionPeriodHours")?;
-                number(properties, "ShardCount").map(drop)
+                match number(properties, "RetentionPeriodHours")? {
+                    Some(hours) if !RETENTION_HOURS.contains(&hours) => {
+                        Err(Failure::Properties(format!(
+                            "#/RetentionPeriodHours: {hours} is not between {} and {}",
+                            RETENTION_HOURS.start(),
+                            RETENTION_HOURS.end()
+                        )))
+                    }
+                    _ => number(properties, "ShardCount").map(drop),
+                }
             }
             Self::StreamConsumer => {
                 tags(properties)?;
@@ -534,9 +543,14 @@ async fn create_consumer(
     if known.is_ok() {
         return Err(Failure::AlreadyExists(name));
     }
+    let mut tagged = input.clone();
+    let tags = tags(properties)?;
+    if !tags.is_empty() {
+        tagged["Tags"] = json!(tags);
+    }
     let registered = services
         .kinesis
-        .ask("RegisterStreamConsumer", input.clone())
+        .ask("RegisterStreamConsumer", tagged)
         .await?;
     let arn = registered["Consumer"]["ConsumerARN"].as_str();
     let arn = arn.unwrap_or_default().to_owned();
@@ -546,7 +560,6 @@ async fn create_consumer(
     };
     let description = ready(services, "DescribeStreamConsumer", &input, status).await?;
     let made = description["ConsumerDescription"]["ConsumerCreationTimestamp"].to_string();
-    update_tags(services, &arn, &Properties::new(), properties).await?;
     Ok(Provisioned {
         id: arn.clone(),
         attributes: BTreeMap::from([

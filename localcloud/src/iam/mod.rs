@@ -49,6 +49,7 @@ pub const OPERATIONS: [&str; 20] = [
 /// How long a change of a role takes to have its effect, when that is asked for.
 pub const POLICY_DELAY: Millis = 5000;
 
+/// In bytes, white space included.
 const LONGEST_DOCUMENT: usize = 131_072;
 
 // Differs from AWS: only-roles-restricted: permissions are checked for the roles of functions only.

@@ -3,7 +3,7 @@
 use super::evaluate::Document;
 use super::{
     conflict, date, description, document, encoded, exists, limit, name, no_such, number, page,
-    path, refuse_left_out, show_page, size, Iam, State, POLICY_DELAY,
+    path, refuse_left_out, show_page, size, Iam, State, LONGEST_DOCUMENT, POLICY_DELAY,
 };
 use crate::clock::Millis;
 use crate::faults::Kind;
@@ -197,15 +197,24 @@ impl Iam {
         let mut state = self.lock();
         let role = state.role(role_name)?;
         let others = role.inline.iter().filter(|(name, _)| *name != policy_name);
-        let used: usize = others.map(|(_, policy)| size(&policy.text)).sum();
-        if used + size(text) > LARGEST_INLINE {
-            return Err(ApiError::sender(
-                "LimitExceeded",
-                format!(
-                    "Maximum policy size of {LARGEST_INLINE} bytes exceeded for role {role_name}"
-                ),
-            )
-            .with_status(409));
+        let texts = || {
+            others
+                .clone()
+                .map(|(_, policy)| &*policy.text)
+                .chain([text])
+        };
+        // Differs from AWS: iam-bounds: the white space of a role's inline policies is bounded too.
+        for (used, most) in [
+            (texts().map(size).sum::<usize>(), LARGEST_INLINE),
+            (texts().map(str::len).sum(), LONGEST_DOCUMENT),
+        ] {
+            if used > most {
+                return Err(ApiError::sender(
+                    "LimitExceeded",
+                    format!("Maximum policy size of {most} bytes exceeded for role {role_name}"),
+                )
+                .with_status(409));
+            }
         }
         role.inline.insert(policy_name.to_owned(), written);
         self.take_effect(&mut state, role_name);

@@ -1,7 +1,7 @@
 //! Consumers of enhanced fan-out as resources: registered, described, listed. What is pushed to them is `fan_out`'s.
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html>.
 
-use super::{invalid, text, Kinesis};
+use super::{api_error, invalid, text, Kinesis};
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use ferrokinesis::actions::Operation;
@@ -13,13 +13,23 @@ impl Kinesis {
         mut input: Value,
     ) -> Result<Value, ApiError> {
         let tags = input["Tags"].take();
+        let arn = text(&input, "StreamARN");
+        if self.stream(name_of(arn)).await?.stream_arn != arn {
+            return Err(ApiError::sender(
+                "ResourceNotFoundException",
+                format!("Stream {arn} not found."),
+            ));
+        }
         let output = self
             .dispatch(Operation::RegisterStreamConsumer, input)
             .await?;
         if tags.is_object() {
-            let arn = &output["Consumer"]["ConsumerARN"];
+            let arn = text(&output["Consumer"], "ConsumerARN");
             let tagged = json!({ "ResourceARN": arn, "Tags": tags });
-            self.dispatch(Operation::TagResource, tagged).await?;
+            if let Err(error) = self.dispatch(Operation::TagResource, tagged).await {
+                self.store().delete_consumer(arn).await.map_err(api_error)?;
+                return Err(error);
+            }
         }
         Ok(output)
     }

@@ -177,6 +177,9 @@ impl Kinesis {
                 format!("Stream {stream} under account {ACCOUNT} not found."),
             ));
         }
+        if self.store().get_consumer(consumer).await.is_none() {
+            return Err(no_consumer(consumer));
+        }
         let _gate = self.0.gate.read().await;
         let batch = self
             .read(

@@ -78,7 +78,8 @@ pub const CHANGES: Duration = Duration::from_millis(300);
 const ON_DEMAND_SHARDS: u32 = 4;
 const LONGEST_RETENTION_HOURS: f64 = 8760.0;
 const LARGEST_RECORD: usize = 10 * 1024 * 1024;
-const MOST_TAGS: usize = 200;
+/// Of one resource.
+const MOST_TAGS: usize = 50;
 /// What one answer of `ListShards` holds, however many were asked for.
 const MOST_LISTED: u64 = 1000;
 const SHARD_FILTERS: [&str; 6] = [

@@ -57,16 +57,15 @@ impl Drop for Place {
 
 /// Starts a process for `config`, has it work on `job`, and keeps it for as long as there is more.
 pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Job) {
-    let unique = shared.unique();
     let journal = Arc::new(Journal::new(
         shared.clock.clone(),
         shared.iam.clone(),
         shared.logs.clone(),
         config.clone(),
-        &unique,
+        &shared.unique(),
     ));
     let begun = Instant::now();
-    let mut environment = match Environment::start(&shared, &config, &journal, unique).await {
+    let mut environment = match Environment::start(&shared, &config, &journal).await {
         Ok(environment) => environment,
         Err(reason) => {
             let failure = Failure::Entrypoint(reason);
@@ -152,7 +151,6 @@ impl Environment {
         shared: &Shared,
         config: &Arc<Config>,
         journal: &Arc<Journal>,
-        unique: String,
     ) -> Result<Self, String> {
         let bootstrap = config.code.bootstrap()?;
         let unable = |error| format!("fork/exec /var/task/bootstrap: {error}");
@@ -186,7 +184,7 @@ impl Environment {
         let sink = journal.clone();
         let process = shared
             .processes
-            .start(command, unique, move |line| sink.line(line))
+            .start(command, shared.unique(), move |line| sink.line(line))
             .await
             .map_err(unable)?;
         Ok(Self {
@@ -391,13 +389,10 @@ fn conclude(
             (error(Some(kind), &message), true)
         }
         Err(Failure::Timeout(after)) => {
-            let message = format!(
-                "{id} Task timed out after {:.2} seconds",
-                after.as_secs_f64()
-            );
-            let message = format!("{} {message}", journal.now());
-            journal.line(&message);
-            (error(None, &message), true)
+            let reason = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
+            journal.line(&format!("{} {id} {reason}", journal.now()));
+            let message = format!("RequestId: {id} Error: {reason}");
+            (error(Some("Sandbox.Timedout"), &message), true)
         }
         Err(Failure::Entrypoint(reason)) => (gone(journal, id, end, &reason), true),
         Err(Failure::Exit(status)) => (gone(journal, id, end, &describe(status)), true),

@@ -27,6 +27,10 @@ const ACCOUNT_CONCURRENCY: u32 = 1000;
 const LEAST_UNRESERVED: u32 = 100;
 const MOST_FUNCTIONS: usize = 100;
 const LARGEST_ENVIRONMENT: usize = 4 * 1024;
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>.
+const MOST_TAGS: usize = 50;
+const LONGEST_TAG_KEY: usize = 128;
+const LONGEST_TAG_VALUE: usize = 256;
 /// A page of `ListFunctions`.
 const PAGE: usize = 50;
 
@@ -456,6 +460,28 @@ fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiErro
     Ok(())
 }
 
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MOST_TAGS {
+        return Err(invalid("Number of tags exceeds resource tag limit."));
+    }
+    for (key, value) in tags {
+        if !(1..=LONGEST_TAG_KEY).contains(&key.chars().count()) {
+            let rule = format!(
+                "Map keys must satisfy constraint: [Member must have length less than or equal to {LONGEST_TAG_KEY}, \
+                 Member must have length greater than or equal to 1]"
+            );
+            return Err(constraint(key, "tags", &rule));
+        }
+        if value.chars().count() > LONGEST_TAG_VALUE {
+            let rule = format!(
+                "Map value must satisfy constraint: [Member must have length less than or equal to {LONGEST_TAG_VALUE}]"
+            );
+            return Err(constraint(value, "tags", &rule));
+        }
+    }
+    Ok(())
+}
+
 fn constraint(value: &str, name: &str, rule: &str) -> ApiError {
     ApiError::sender(
         "ValidationException",
@@ -514,6 +540,8 @@ impl Lambda {
         let name = name(&given)?.to_owned();
         check_name(&name)?;
         input.check_left_out()?;
+        let tags = input.tags.take().unwrap_or_default();
+        check_tags(&tags)?;
         let zip = input.code.take().and_then(|code| code.zip_file);
         let Some(zip) = zip else {
             return Err(invalid("Please provide the code as Code.ZipFile."));
@@ -550,7 +578,7 @@ impl Lambda {
             config: Arc::new(config),
             created_at: now,
             reserved: None,
-            tags: input.tags.unwrap_or_default(),
+            tags,
             busy: Arc::default(),
             idle: Vec::new(),
         };

@@ -291,7 +291,7 @@ impl Lambda {
     ) -> Result<Answer, ApiError> {
         let function = call.function()?;
         let name = functions::name(&function)?;
-        match call.operation {
+        match &*call.operation {
             "CreateFunction" => self.create_function(body).await,
             "ListFunctions" => {
                 let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
@@ -306,7 +306,7 @@ impl Lambda {
             "GetFunctionConcurrency" => self.get_function_concurrency(name),
             "DeleteFunctionConcurrency" => self.delete_function_concurrency(name),
             "Invoke" => self.invoke_as_asked(name, headers, body).await,
-            _ => Err(ApiError::not_in_this_lab("lambda", call.operation)),
+            _ => Err(ApiError::not_in_this_lab("lambda", &call.operation)),
         }
     }
 
@@ -499,7 +499,8 @@ impl mapping::Functions for Lambda {
 
 /// Which operation a request asks for, and of which function or mapping.
 pub struct Call<'a> {
-    pub operation: &'static str,
+    /// Its name; the method and the path of one that is not in this lab.
+    pub operation: Cow<'static, str>,
     /// As it stands in the path; of a mapping, its UUID.
     function: Option<&'a str>,
     query: &'a str,
@@ -554,10 +555,16 @@ impl<'a> Call<'a> {
             ("2017-10-31", "DELETE", ["functions", name, "concurrency"]) => {
                 ("DeleteFunctionConcurrency", Some(*name))
             }
-            _ => ("this operation", None),
+            _ => {
+                return Some(Self {
+                    operation: format!("{method} {}", uri.path()).into(),
+                    function: None,
+                    query: "",
+                })
+            }
         };
         Some(Self {
-            operation,
+            operation: operation.into(),
             function,
             query: uri.query().unwrap_or_default(),
         })
@@ -565,7 +572,7 @@ impl<'a> Call<'a> {
 
     /// Whether `mapping` answers it.
     pub fn is_for_mappings(&self) -> bool {
-        mapping::OPERATIONS.contains(&self.operation)
+        mapping::OPERATIONS.contains(&&*self.operation)
     }
 
     /// The function as the path names it, with the version of the query.

@@ -1,8 +1,8 @@
 //! Child processes, and that none of them outlives the local cloud.
 //!
-//! Each is the leader of a process group, which is killed as a whole when the local cloud stops. Should the local cloud
-//! itself be killed, Linux kills the child with it; on other systems the child loses its connection to the Runtime API,
-//! at which a runtime ends.
+//! Each is the leader of a process group, which is killed as a whole when the local cloud stops; what has left the group
+//! is out of reach. Should the local cloud itself be killed, Linux kills the child with it; on other systems the child
+//! loses its connection to the Runtime API, at which a runtime ends.
 // Differs from AWS: plain-processes: a function is a plain process of the reader's: no sandbox, no limit of memory or processor.
 
 use std::collections::BTreeSet;
@@ -47,7 +47,8 @@ impl Default for Processes {
 }
 
 impl Processes {
-    /// Starts `command`; whatever it writes goes to `sink` line by line, from a thread of its own.
+    /// Starts `command`; whatever it writes goes to `sink` line by line, from a thread of its own. The mark is a secret:
+    /// a line of the program's that ends in it would be cut.
     pub async fn start(
         &self,
         mut command: Command,
@@ -65,7 +66,7 @@ impl Processes {
         self.order(Order { command, reply })?;
         let child = started.await.map_err(io::Error::other)??;
         let id = child.id().unwrap_or_default();
-        let (passed, marks) = async_mpsc::unbounded_channel();
+        let (passed, marks) = async_mpsc::channel(1);
         let process = Process {
             child,
             id,
@@ -147,7 +148,7 @@ pub struct Process {
     /// The local cloud's own end of what the child writes to.
     writer: PipeWriter,
     mark: String,
-    marks: async_mpsc::UnboundedReceiver<()>,
+    marks: async_mpsc::Receiver<()>,
     living: Arc<Mutex<Living>>,
 }
 
@@ -192,7 +193,7 @@ fn read_lines(
     reader: PipeReader,
     mark: &str,
     sink: impl Fn(&str),
-    passed: &async_mpsc::UnboundedSender<()>,
+    passed: &async_mpsc::Sender<()>,
 ) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
@@ -209,7 +210,8 @@ fn read_lines(
             sink(before_mark.unwrap_or(text));
         }
         if before_mark.is_some() {
-            let _ = passed.send(());
+            // A mark that nobody has waited for stands for this one.
+            let _ = passed.try_send(());
         }
     }
 }

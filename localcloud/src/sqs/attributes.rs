@@ -31,7 +31,7 @@ pub struct FifoSettings {
     pub content_based_deduplication: bool,
     /// A deduplication id is of its group, not of the queue.
     pub deduplication_by_group: bool,
-    throughput_by_group: bool,
+    pub throughput_by_group: bool,
 }
 
 impl Default for Settings {

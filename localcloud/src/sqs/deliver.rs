@@ -650,6 +650,9 @@ impl ReceiveMessage {
             (0, 20),
             "Must be >= 0 and <= 20, if provided.",
         )?;
+        if let Some(id) = &self.receive_request_attempt_id {
+            check_token("ReceiveRequestAttemptId", id)?;
+        }
         let unknown = |name: &&String| !SYSTEM_ATTRIBUTES.contains(&name.as_str());
         if let Some(name) = self.system_names().find(unknown) {
             return Err(ApiError::sender(

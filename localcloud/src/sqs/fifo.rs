@@ -348,6 +348,22 @@ impl Messages for Fifo {
         passed
     }
 
+    fn delay_anew(&mut self, now: Millis, delay: Millis) {
+        let never_received = |(_, stored): &(&Sequence, &Stored)| stored.message.receives == 0;
+        let all = self.messages.iter().filter(never_received);
+        let due: Vec<_> = all
+            .map(|(sequence, stored)| (*sequence, stored.message.sent_at + delay))
+            .collect();
+        for (sequence, until) in due {
+            let state = if until > now {
+                State::Delayed { until }
+            } else {
+                State::Waiting
+            };
+            self.set_state(sequence, state);
+        }
+    }
+
     fn next_due(&self) -> Option<Millis> {
         self.hidden.first().map(|(until, _)| *until)
     }

@@ -297,6 +297,11 @@ impl Sqs {
             state.check_redrive(&settings, &arn_of(name), now)?;
         }
         let entry = state.entry(name, now)?;
+        let delay = settings.delay;
+        if delay != entry.settings.delay {
+            entry.queue.delay_anew(now, Millis::from(delay) * 1000);
+            entry.arrivals.notify_waiters();
+        }
         entry.settings = settings;
         entry.modified_at = now;
         self.0.events.emit(|| Event::QueueChanged(entry.shown()));

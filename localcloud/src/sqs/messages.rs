@@ -129,6 +129,10 @@ pub trait Messages: Send {
     /// gone.
     fn pass(&mut self, now: Millis, retention: Millis) -> Passed;
 
+    /// The queue's own delay has changed. It holds for what is in a FIFO queue already and was never received; see
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>.
+    fn delay_anew(&mut self, _now: Millis, _delay: Millis) {}
+
     /// When the next hidden message becomes visible.
     fn next_due(&self) -> Option<Millis>;
 

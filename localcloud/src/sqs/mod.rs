@@ -256,7 +256,9 @@ impl Sqs {
         let Some(memories) = entry.fifo.as_mut() else {
             return Ok(());
         };
+        let is_high = |fifo: &attributes::FifoSettings| fifo.throughput_by_group;
         if faults.waits(Kind::FifoQuota, &entry.name)
+            && !entry.settings.fifo.as_ref().is_some_and(is_high)
             && !memories
                 .quotas
                 .entry(action)

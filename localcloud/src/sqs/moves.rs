@@ -100,8 +100,8 @@ impl Sqs {
             .transpose()?;
         let now = self.0.clock.now();
         let mut state = self.lock();
-        let to_move = match state.by_arn(&source, now) {
-            Some(entry) => entry.queue.counts().visible as u64,
+        let (to_move, is_fifo) = match state.by_arn(&source, now) {
+            Some(entry) => (entry.queue.counts().visible as u64, entry.fifo.is_some()),
             None => return Err(no_such_resource("The source queue")),
         };
         if !state
@@ -119,8 +119,15 @@ impl Sqs {
                     "Source queue arn and destination queue arn cannot be the same.".to_owned(),
                 ));
             }
-            if state.by_arn(destination, now).is_none() {
-                return Err(no_such_resource("The destination queue"));
+            match state.by_arn(destination, now) {
+                None => return Err(no_such_resource("The destination queue")),
+                Some(entry) if entry.fifo.is_some() != is_fifo => {
+                    return Err(invalid_parameter(
+                        "Source and destination must both be FIFO queues, or both standard queues."
+                            .to_owned(),
+                    ))
+                }
+                Some(_) => {}
             }
         }
         if state.tasks.iter().any(|task| task.is_running(&source)) {

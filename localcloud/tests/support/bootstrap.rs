@@ -34,6 +34,9 @@ fn main() {
             println!("out {n}");
             eprintln!("err {n}");
         }
+        if event.contains("\"stream\"") {
+            println!("in {}", std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").expect("a stream"));
+        }
         if event.contains("\"partial\"") {
             print!("no newline");
             std::io::stdout().flush().expect("a pipe");

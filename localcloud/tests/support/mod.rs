@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use localcloud::{LocalCloud, Options};
-use serde_json::{json, Value};
 pub mod feed;
 pub mod functions;
+pub mod model;
 
+use localcloud::{LocalCloud, Options};
+use serde_json::{json, Value};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use zip::{CompressionMethod, ZipWriter};
 pub fn zipped(program: &str) -> Result<Blob> {
     let path = built(program);
     let executable = fs::read(&path).map_err(|error| {
-        let build = build_command(program);
+        let build = build_command();
         format!("{}: {error}\n  build it with `{build}`", path.display())
     })?;
     let options = SimpleFileOptions::default()
@@ -42,10 +42,10 @@ fn built(program: &str) -> PathBuf {
     folder.unwrap_or_default().join(file)
 }
 
-fn build_command(program: &str) -> String {
+fn build_command() -> &'static str {
     match endpoint() {
-        None => format!("cargo lambda build --release --arm64 --bin {program}"),
-        Some(_) => format!("cargo build --bin {program}"),
+        None => "cargo lambda build --release --arm64 --package functions",
+        Some(_) => "cargo build --package functions",
     }
 }
 

@@ -15,18 +15,17 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 // ANCHOR: deploy
 /// Creates the function with this program as its code, or gives it the new code, and waits until it can run.
 pub async fn deploy(lambda: &Client, name: &str, program: &str, role: &str) -> Result {
-    deploy_with(lambda, name, program, role, &[]).await
+    deploy_with(lambda, name, zipped(program)?, role, &[]).await
 }
 
 /// As [`deploy`], with environment variables that the program sees.
 pub async fn deploy_with(
     lambda: &Client,
     name: &str,
-    program: &str,
+    zip: Blob,
     role: &str,
     variables: &[(&str, &str)],
 ) -> Result {
-    let zip = zipped(program)?;
     let mut environment = Environment::builder();
     for (name, value) in variables {
         environment = environment.variables(*name, *value);
@@ -44,7 +43,7 @@ pub async fn deploy_with(
         match creation.clone().send().await {
             Ok(_) => return until_active(lambda, name).await,
             Err(error) if error.code() == Some("ResourceConflictException") => {
-                return update(lambda, name, zip).await;
+                return update(lambda, name, zip, role).await;
             }
             // On AWS it takes some seconds until Lambda knows of a new role.
             Err(error) if error.message().unwrap_or("").contains("cannot be assumed") => {
@@ -57,9 +56,17 @@ pub async fn deploy_with(
 }
 // ANCHOR_END: deploy
 
-async fn update(lambda: &Client, name: &str, zip: Blob) -> Result {
+/// Gives the function its new code, and the role: its stack may have been made anew.
+async fn update(lambda: &Client, name: &str, zip: Blob, role: &str) -> Result {
+    let update = lambda.update_function_configuration().function_name(name);
+    update.role(role).send().await?;
+    until_updated(lambda, name).await?;
     let update = lambda.update_function_code().function_name(name);
     update.zip_file(zip).send().await?;
+    until_updated(lambda, name).await
+}
+
+async fn until_updated(lambda: &Client, name: &str) -> Result {
     let updated = lambda.wait_until_function_updated_v2().function_name(name);
     let outcome = updated.wait(A_MINUTE).await;
     outcome.map(drop).map_err(|error| error.to_string().into())

@@ -18,4 +18,4 @@ pub use picky::{picky, three_runs};
 pub use runs::{Runs, TEN};
 pub use scratch::{is_lambdas, Scratch};
 pub use stack::{allow, create_stack, delete_stack, output, parameter, stack_gone};
-pub use trigger::{delete_trigger, queue_arn, stream_arn, trigger, until};
+pub use trigger::{delete_trigger, queue_arn, stream_arn, trigger, trigger_of, until};

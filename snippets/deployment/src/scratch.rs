@@ -1,5 +1,6 @@
 //! A function for one experiment.
 
+use crate::code::zipped;
 use crate::deploy::{deploy, deploy_with};
 use crate::{allow, create_stack, delete_stack, lines, output, Line};
 use aws_config::SdkConfig;
@@ -46,6 +47,7 @@ impl Scratch {
         program: &str,
         variables: &[(&str, &str)],
     ) -> Result<Self> {
+        let zip = zipped(program)?;
         let scratch = Self {
             name: scratch_name(experiment),
             cfn: cloudformation::Client::new(config),
@@ -56,7 +58,7 @@ impl Scratch {
         let body = template.map_or("", |template| template.body);
         create_stack(&scratch.cfn, &scratch.name, body).await?;
         let role = output(&scratch.cfn, &scratch.name, "RoleARN").await?;
-        deploy_with(&scratch.lambda, &scratch.name, program, &role, variables).await?;
+        deploy_with(&scratch.lambda, &scratch.name, zip, &role, variables).await?;
         Ok(scratch)
     }
 

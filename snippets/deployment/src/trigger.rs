@@ -1,8 +1,10 @@
 //! What makes Lambda poll a queue or a stream for a function.
 
+use crate::Function;
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder;
+use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use aws_sdk_lambda::Client;
 use aws_sdk_sqs as sqs;
 use snippets::Result;
@@ -41,16 +43,36 @@ fn is_denied(message: &str) -> bool {
 }
 // ANCHOR_END: trigger
 
+/// The trigger by which Lambda polls the lab's queue or stream for the function.
+pub async fn trigger_of(
+    lambda: &Client,
+    function: Function,
+) -> Result<Option<EventSourceMappingConfiguration>> {
+    let listing = lambda.list_event_source_mappings();
+    let listing = listing.function_name(function.name());
+    let mut triggers = listing.into_paginator().items().send();
+    while let Some(trigger) = triggers.next().await {
+        let trigger = trigger?;
+        let source = trigger.event_source_arn().unwrap_or_default();
+        if source.ends_with(&format!(":{}", function.source()))
+            || source.ends_with(&format!("/{}", function.source()))
+        {
+            return Ok(Some(trigger));
+        }
+    }
+    Ok(None)
+}
+
 /// Waits until a trigger is in this state.
 pub async fn until(lambda: &Client, uuid: &str, state: &str) -> Result {
-    for _ in 0..300 {
+    for _ in 0..1500 {
         let found = lambda.get_event_source_mapping().uuid(uuid).send().await?;
         if found.state() == Some(state) {
             return Ok(());
         }
         sleep(Duration::from_millis(200)).await;
     }
-    Err(format!("the trigger {uuid} is not {state} after a minute").into())
+    Err(format!("the trigger {uuid} is not {state} after five minutes").into())
 }
 
 /// Deletes a trigger and waits until it is gone.
@@ -60,14 +82,14 @@ pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
         .uuid(uuid)
         .send()
         .await?;
-    for _ in 0..300 {
+    for _ in 0..1500 {
         match lambda.get_event_source_mapping().uuid(uuid).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
             Err(error) => return Err(error.into()),
             Ok(_) => sleep(Duration::from_millis(200)).await,
         }
     }
-    Err(format!("the trigger {uuid} is still there after a minute").into())
+    Err(format!("the trigger {uuid} is still there after five minutes").into())
 }
 
 /// What triggers and policies call the queue.

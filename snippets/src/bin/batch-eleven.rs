@@ -1,28 +1,31 @@
 // ANCHOR: all
-//! Eleven messages are too many for a batch. The exercise of the page `book/07-batch.md`.
+//! Eleven messages are too many for a batch, and take two. Solves the exercise of the page `book/07-batch.md`.
 //!
 //!     cargo run --bin batch-eleven
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use aws_sdk_sqs::Client;
-use snippets::{connect, receive_one, scratch_queue, Error, Result};
+use snippets::{connect, queue_url, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result {
     let sqs = Client::new(&connect().await);
-    let queue = scratch_queue(&sqs, "batch").await?;
-
-    let mut batch = sqs.send_message_batch().queue_url(&queue);
+    let queue = queue_url(&sqs, "StandardQueue").await?;
+    let mut orders = Vec::new();
     for n in 1..=11 {
         let entry = SendMessageBatchRequestEntry::builder().id(n.to_string());
-        batch = batch.entries(entry.message_body(format!("Order {n}")).build()?);
+        orders.push(entry.message_body(format!("Order {n}")).build()?);
     }
-    let error = batch.send().await.err().ok_or("eleven were sent")?;
-    println!("{}", Error::from(error));
 
-    let received = receive_one(&sqs, &queue, 5).await?;
-    sqs.delete_queue().queue_url(&queue).send().await?;
-    assert!(received.is_none(), "none of the eleven is in the queue");
+    let all = sqs.send_message_batch().queue_url(&queue);
+    let all = all.set_entries(Some(orders.clone())).send().await;
+    println!("{}", Error::from(all.err().ok_or("eleven were sent")?));
+    for batch in orders.chunks(10) {
+        let sending = sqs.send_message_batch().queue_url(&queue);
+        let outcome = sending.set_entries(Some(batch.to_vec())).send().await?;
+        println!("Sent {}", outcome.successful().len());
+        assert!(outcome.failed().is_empty(), "each of them is sent");
+    }
     Ok(())
 }
 // ANCHOR_END: all

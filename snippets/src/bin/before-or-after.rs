@@ -35,18 +35,18 @@ enum Checkpoint {
 }
 
 // ANCHOR: crash
-/// A consumer that crashes after 14 of 24 records, and a second one that goes on from its checkpoint. Returns how many
-/// records were lost, and how many were handled again.
+/// A consumer that crashes after 14 of 24 records, and a second one that goes on from its place. Returns how many records
+/// were lost, and how many were handled again.
 async fn crash(
     kinesis: &Client,
     start: &Option<String>,
     when: Checkpoint,
 ) -> Result<(usize, usize)> {
     println!("Checkpoint {when:?}");
-    let mut checkpoint = start.clone();
-    let mut handled = consume(kinesis, &mut checkpoint, &when, 14).await?;
+    let mut place = start.clone();
+    let mut handled = consume(kinesis, &mut place, &when, 14).await?;
     println!("  before the crash: {}", handled.join(" "));
-    let rest = consume(kinesis, &mut checkpoint, &when, 24).await?;
+    let rest = consume(kinesis, &mut place, &when, 24).await?;
     println!("  after the crash:  {}", rest.join(" "));
     handled.extend(rest);
     let different = BTreeSet::from_iter(&handled).len();
@@ -56,16 +56,16 @@ async fn crash(
 /// Handles records in batches of ten, until there are no more, or `crash_after` of them are handled.
 async fn consume(
     kinesis: &Client,
-    checkpoint: &mut Option<String>,
+    place: &mut Option<String>,
     when: &Checkpoint,
     crash_after: usize,
 ) -> Result<Vec<String>> {
     let mut handled = Vec::new();
     loop {
-        let call = kinesis.get_records().set_shard_iterator(checkpoint.clone());
+        let call = kinesis.get_records().set_shard_iterator(place.clone());
         let batch = call.limit(10).send().await?;
         if *when == Checkpoint::BeforeTheWork {
-            *checkpoint = batch.next_shard_iterator.clone();
+            *place = batch.next_shard_iterator.clone();
         }
         for record in &batch.records {
             if handled.len() == crash_after {
@@ -74,7 +74,7 @@ async fn consume(
             handled.push(String::from_utf8_lossy(record.data.as_ref()).into_owned());
         }
         if *when == Checkpoint::AfterTheWork {
-            *checkpoint = batch.next_shard_iterator;
+            *place = batch.next_shard_iterator;
         }
         if batch.millis_behind_latest == Some(0) {
             return Ok(handled);

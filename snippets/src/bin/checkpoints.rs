@@ -67,6 +67,9 @@ async fn consume(
                 println!("Checkpoint of {shard}: {}", last.sequence_number);
             }
             *iterator = batch.next_shard_iterator;
+            if iterator.is_none() {
+                println!("{shard} is at its end: start again to read the shards that follow it");
+            }
         }
         iterators.retain(|_, iterator| iterator.is_some());
         if handled == before {

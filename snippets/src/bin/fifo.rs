@@ -4,20 +4,35 @@
 
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, queue_url, until_ctrl_c, Args, Error, Result};
+use snippets::{connect, letters, options, queue_url, until_ctrl_c, Error, Result};
 use std::time::Duration;
 use tokio::time::interval;
 
+#[derive(clap::Parser)]
+struct Options {
+    /// Stop after N messages instead of at ^C
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    count: u64,
+
+    /// The queue's name
+    #[arg(long, value_name = "NAME", default_value = "FIFOQueue.fifo")]
+    queue: String,
+
+    /// The message group
+    #[arg(long, value_name = "NAME", default_value = "Group1")]
+    group: String,
+}
+
 #[tokio::main]
 async fn main() -> Result {
-    let args = Args::for_queue("FIFOQueue.fifo");
+    let args: Options = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
-    until_ctrl_c(send(&sqs, &queue, args.count)).await
+    until_ctrl_c(send(&sqs, &queue, &args.group, args.count)).await
 }
 
 // ANCHOR: send
-async fn send(sqs: &Client, queue: &str, count: u64) -> Result {
+async fn send(sqs: &Client, queue: &str, group: &str, count: u64) -> Result {
     let mut every = interval(Duration::from_millis(100));
     for n in 1..=count {
         every.tick().await;
@@ -26,7 +41,7 @@ async fn send(sqs: &Client, queue: &str, count: u64) -> Result {
             .send_message()
             .queue_url(queue)
             .message_body(body(n))
-            .message_group_id("Group1");
+            .message_group_id(group);
         if let Err(error) = sending.send().await {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }

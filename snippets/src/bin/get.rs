@@ -87,7 +87,9 @@ async fn get(kinesis: &Client, mut iterators: Vec<String>, count: u64) -> Result
             }
             match got.next_shard_iterator {
                 Some(next) => iterators.push(next),
-                None => println!("A shard is at its end. Start again to read those that follow it"),
+                None => {
+                    println!("A shard is at its end: `--from start` reads those that follow it")
+                }
             }
         }
         if records == before {

@@ -4,14 +4,23 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, queue_url, Result};
+use snippets::{connect, options, queue_url, Result};
+
+#[derive(clap::Parser)]
+struct Options {
+    /// The deduplication id; the SHA-256 of the body when left out
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+}
 
 #[tokio::main]
 async fn main() -> Result {
+    let Options { id } = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, "FIFOQueue.fifo").await?;
     let sending = sqs.send_message().queue_url(queue).message_body("Order 1");
-    let sent = sending.message_group_id("Group1").send().await?;
+    let sending = sending.message_group_id("Group1");
+    let sent = sending.set_message_deduplication_id(id).send().await?;
     println!("MessageId: {}", sent.message_id().unwrap_or_default());
     let number = sent.sequence_number().unwrap_or_default();
     println!("SequenceNumber: {number}");

@@ -1,6 +1,8 @@
 //! Filter criteria: which messages and records reach the function. A pattern names fields and the values they may
 //! have; an item that matches any of the patterns passes.
-//! See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>.
+//! See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html>.
 
 use crate::lambda::invalid;
 use crate::wire::error::ApiError;
@@ -8,6 +10,15 @@ use serde_json::{Map, Value};
 
 const MOST_FILTERS: usize = 5;
 const LONGEST_PATTERN: usize = 4096;
+
+/// What patterns are about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Content {
+    /// The `body` of a message: JSON, or plain text.
+    Body,
+    /// The `data` of a record: JSON.
+    Data,
+}
 
 /// The patterns of a mapping. Without any, everything passes.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +29,8 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// `InvalidParameterValueException` for what is no pattern.
-    pub fn read(criteria: &Value) -> Result<Self, ApiError> {
+    /// `InvalidParameterValueException` for what is no pattern of such content.
+    pub fn read(criteria: &Value, content: Content) -> Result<Self, ApiError> {
         let filters = match &criteria["Filters"] {
             Value::Null => return Ok(Self::default()),
             filters => filters.as_array().ok_or_else(malformed)?,
@@ -34,6 +45,7 @@ impl Filter {
             match serde_json::from_str(text) {
                 Ok(Value::Object(pattern)) if text.len() <= LONGEST_PATTERN => {
                     check(&pattern)?;
+                    check_content(&pattern, content)?;
                     Ok(pattern)
                 }
                 _ => Err(malformed()),
@@ -50,21 +62,59 @@ impl Filter {
         self.0.is_empty()
     }
 
-    /// Whether an item passes. `content` is the name of the field that carries the sender's own text: `body` of a message,
-    /// `data` of a record. It is compared as JSON where a pattern has fields for it, else as text.
-    pub fn passes(&self, item: &Value, content: &str) -> bool {
-        let as_json = || {
-            let mut item = item.clone();
-            let text = item[content].as_str().unwrap_or_default();
-            item[content] = serde_json::from_str(text).unwrap_or_default();
-            item
-        };
+    /// Whether a message or record with this content passes. A pattern of plain text fits no JSON, one with fields
+    /// nothing else.
+    pub fn passes(&self, content: &str) -> bool {
+        let json = serde_json::from_str(content).ok();
         self.is_empty()
-            || self.0.iter().any(|pattern| match pattern.get(content) {
-                Some(Value::Object(_)) => matches(pattern, &as_json()),
-                _ => matches(pattern, item),
-            })
+            || self
+                .0
+                .iter()
+                .any(|pattern| fits(pattern, content, json.as_ref()))
     }
+}
+
+/// Whether the content fits a pattern, whose names are that of the content and `$or`.
+fn fits(pattern: &Map<String, Value>, content: &str, json: Option<&Value>) -> bool {
+    pattern.iter().all(|(name, rule)| match rule {
+        Value::Array(patterns) if name == "$or" => patterns
+            .iter()
+            .filter_map(Value::as_object)
+            .any(|pattern| fits(pattern, content, json)),
+        Value::Array(rules) => {
+            let text = Value::from(content);
+            json.is_none() && rules.iter().any(|rule| allows(rule, Some(&text)))
+        }
+        Value::Object(fields) => json.is_some_and(|json| matches(fields, json)),
+        _ => false,
+    })
+}
+
+// Differs from AWS: mapping-filters: a pattern names nothing but `body` or `data`, any JSON text is JSON, and 3.0e2 is 300.0.
+fn check_content(pattern: &Map<String, Value>, content: Content) -> Result<(), ApiError> {
+    let key = match content {
+        Content::Body => "body",
+        Content::Data => "data",
+    };
+    for (name, rule) in pattern {
+        match rule {
+            Value::Array(patterns) if name == "$or" => {
+                for pattern in patterns.iter().filter_map(Value::as_object) {
+                    check_content(pattern, content)?;
+                }
+            }
+            _ if name != key => {
+                return Err(invalid(format!(
+                    "A filter pattern of this event source names {key}, not {name}."
+                )));
+            }
+            Value::Array(_) if content == Content::Data => {
+                return Err(invalid("Filter pattern must be JSON."));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn malformed() -> ApiError {
@@ -166,7 +216,7 @@ fn allows(rule: &Value, value: Option<&Value>) -> bool {
 
 fn is_allowed(rule: &Value, value: &Value) -> bool {
     let Some((operator, operand)) = rule.as_object().and_then(|rule| rule.iter().next()) else {
-        return is_equal(rule, value);
+        return rule == value;
     };
     let text = value.as_str();
     let with = |test: fn(&str, &str) -> bool| {
@@ -188,18 +238,11 @@ fn is_allowed(rule: &Value, value: &Value) -> bool {
             comparisons(operand).is_some_and(|all| all.into_iter().all(holds))
         }),
         "anything-but" => match operand {
-            Value::Array(others) => !others.iter().any(|other| is_equal(other, value)),
+            Value::Array(others) => !others.contains(value),
             Value::Object(_) => !is_allowed(operand, value),
-            other => !is_equal(other, value),
+            other => other != value,
         },
         _ => false,
-    }
-}
-
-fn is_equal(one: &Value, other: &Value) -> bool {
-    match (one.as_f64(), other.as_f64()) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
     }
 }
 
@@ -208,26 +251,26 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn filter(patterns: &[Value]) -> Result<Filter, ApiError> {
+    fn filter(patterns: &[Value], content: Content) -> Result<Filter, ApiError> {
         let filter = |pattern: &Value| json!({ "Pattern": pattern.to_string() });
         let filters: Vec<_> = patterns.iter().map(filter).collect();
-        Filter::read(&json!({ "Filters": filters }))
+        Filter::read(&json!({ "Filters": filters }), content)
     }
 
     fn passes(pattern: Value, body: Value) -> bool {
-        let body = match body {
-            Value::String(text) => text,
-            body => body.to_string(),
-        };
-        let item = json!({ "body": body, "messageId": "m", "attributes": { "SenderId": "s" } });
-        filter(&[pattern]).expect("a filter").passes(&item, "body")
+        let filter = filter(&[pattern], Content::Body).expect("a filter");
+        match body {
+            Value::String(text) => filter.passes(&text),
+            body => filter.passes(&body.to_string()),
+        }
     }
 
     #[test]
     fn each_rule_lets_pass_what_it_names() {
         let rules = [
             (json!("a"), json!("a"), json!("b")),
-            (json!(1), json!(1.0), json!("1")),
+            (json!(300), json!(300), json!(300.0)),
+            (json!(1), json!(1), json!("1")),
             (json!(null), json!(null), json!("null")),
             (json!(""), json!(""), json!(" ")),
             (json!(true), json!(true), json!(false)),
@@ -235,9 +278,9 @@ mod tests {
             (json!({"suffix": "bc"}), json!("abc"), json!("bca")),
             (json!({"equals-ignore-case": "aB"}), json!("Ab"), json!("a")),
             (json!({"numeric": [">", 1, "<=", 3]}), json!(3), json!(1)),
-            (json!({"numeric": ["=", 2]}), json!(2), json!("2")),
+            (json!({"numeric": ["=", 2]}), json!(2.0), json!("2")),
             (json!({"anything-but": ["a", "b"]}), json!("c"), json!("a")),
-            (json!({"anything-but": 5}), json!(4), json!(5)),
+            (json!({"anything-but": 5}), json!(5.0), json!(5)),
             (
                 json!({"anything-but": {"prefix": "x"}}),
                 json!("ax"),
@@ -270,28 +313,29 @@ mod tests {
         let either = json!({ "body": { "$or": [{ "a": [1] }, { "b": [2] }] } });
         assert!(passes(either.clone(), json!({ "a": 0, "b": 2 })));
         assert!(!passes(either, json!({ "a": 0, "b": 0 })));
-        let two = filter(&[json!({ "body": ["x"] }), json!({ "body": { "a": [1] } })]);
-        let two = two.expect("a filter");
-        assert!(two.passes(&json!({ "body": "x" }), "body"));
-        assert!(two.passes(&json!({ "body": "{\"a\": 1}" }), "body"));
-        assert!(!two.passes(&json!({ "body": "y" }), "body"));
+        let two = [json!({ "body": ["x"] }), json!({ "body": { "a": [1] } })];
+        let two = filter(&two, Content::Body).expect("a filter");
+        assert!(two.passes("x") && two.passes("{\"a\": 1}"));
+        assert!(!two.passes("y"));
     }
 
     #[test]
-    fn a_body_that_is_no_json_passes_no_pattern_with_fields() {
-        assert!(!passes(json!({ "body": { "a": [1] } }), json!("plain")));
-        assert!(passes(
-            json!({ "body": [{ "prefix": "pl" }] }),
-            json!("plain")
-        ));
-        assert!(!passes(
-            json!({ "body": ["plain"] }),
-            json!({ "a": "plain" })
-        ));
-        assert!(passes(
-            json!({ "attributes": { "SenderId": ["s"] } }),
-            json!("plain")
-        ));
+    fn a_body_that_does_not_fit_the_kind_of_its_pattern_is_dropped() {
+        let plain = json!({ "body": [{ "prefix": "pl" }, { "prefix": "{" }] });
+        let fields = json!({ "body": { "a": [{ "exists": false }] } });
+        for (body, is_json) in [("plain", false), ("{", false), ("{}", true)] {
+            assert_eq!(passes(plain.clone(), json!(body)), !is_json, "{body}");
+            assert_eq!(passes(fields.clone(), json!(body)), is_json, "{body}");
+        }
+    }
+
+    #[test]
+    fn alternatives_may_stand_around_the_body() {
+        let either =
+            json!({ "$or": [{ "body": { "a": [1] } }, { "body": ["x"] }, { "body": ["y"] }] });
+        for (body, passing) in [("{\"a\": 1}", true), ("y", true), ("{\"a\": 2}", false)] {
+            assert_eq!(passes(either.clone(), json!(body)), passing, "{body}");
+        }
     }
 
     #[test]
@@ -308,10 +352,24 @@ mod tests {
             json!({ "body": [{ "exists": "yes" }] }),
             json!({ "body": [{ "prefix": "a", "suffix": "b" }] }),
             json!({ "body": { "$or": [{ "a": [1] }] } }),
+            json!({ "messageId": ["a"] }),
+            json!({ "body": ["a"], "attributes": { "SenderId": ["s"] } }),
+            json!({ "$or": [{ "body": ["a"] }, { "messageId": ["a"] }] }),
         ] {
-            let error = filter(std::slice::from_ref(&pattern)).expect_err(&pattern.to_string());
+            let error = filter(std::slice::from_ref(&pattern), Content::Body);
+            let error = error.expect_err(&pattern.to_string());
             assert_eq!(error.code, "InvalidParameterValueException");
         }
-        assert!(filter(&vec![json!({ "body": ["a"] }); 6]).is_err());
+        for pattern in [
+            json!({ "data": ["a"] }),
+            json!({ "partitionKey": ["a"] }),
+            json!({ "$or": [{ "data": { "a": [1] } }, { "data": ["a"] }] }),
+        ] {
+            assert!(
+                filter(std::slice::from_ref(&pattern), Content::Data).is_err(),
+                "{pattern}"
+            );
+        }
+        assert!(filter(&vec![json!({ "body": ["a"] }); 6], Content::Body).is_err());
     }
 }

@@ -169,7 +169,7 @@ impl Mappings {
                 "Could not parse request body into json.",
             )),
         };
-        let (status, answer) = match call.operation {
+        let (status, answer) = match &*call.operation {
             "CreateEventSourceMapping" => (202, self.create(input()?).await?),
             "ListEventSourceMappings" => (200, self.list(call)?),
             "GetEventSourceMapping" => (200, self.get(uuid)?),

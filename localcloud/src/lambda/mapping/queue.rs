@@ -35,10 +35,7 @@ pub async fn run(poller: &Poller) {
         arn: arn.clone(),
     };
     let mut batches = JoinSet::new();
-    tokio::select! {
-        () = poller.stopped() => {}
-        () = queue.poll(&mut batches) => {}
-    }
+    queue.poll(&mut batches).await;
     while batches.join_next().await.is_some() {}
 }
 
@@ -52,7 +49,12 @@ struct Queue {
 impl Queue {
     async fn poll(&self, batches: &mut JoinSet<()>) {
         let places = Arc::new(Semaphore::new(self.poller.settings.concurrency));
-        while let Ok(place) = places.clone().acquire_owned().await {
+        loop {
+            let place = tokio::select! {
+                biased;
+                () = self.poller.stopped() => return,
+                place = places.clone().acquire_owned() => place,
+            };
             let batch = self.next_batch().await;
             self.poller.tell_polled(batch.len());
             let (queue, work) = (self.clone(), self.poller.clock().work());
@@ -64,13 +66,14 @@ impl Queue {
         }
     }
 
-    /// Receives until the batch is full or its window over; without a window, whatever there is.
+    /// Receives until the batch is full, its window over or the poller stopped; without a window, whatever there is. What
+    /// was received before a stop is a batch too: thrown away, it would count as received for nothing.
     async fn next_batch(&self) -> Vec<Message> {
         let settings = &self.poller.settings;
         let clock = self.poller.clock();
         let (mut batch, mut bytes, mut ends) = (Vec::new(), 0, None);
         loop {
-            let is_over = ends.is_some_and(|ends| clock.now() >= ends);
+            let is_over = self.poller.is_stopped() || ends.is_some_and(|ends| clock.now() >= ends);
             if is_over || batch.len() == settings.batch_size || bytes >= LARGEST_PAYLOAD {
                 return batch;
             }
@@ -94,6 +97,7 @@ impl Queue {
             }
             if is_all {
                 tokio::select! {
+                    () = self.poller.stopped() => {}
                     // An error shows at the next receive.
                     _ = self.sqs().stir(&self.url, clock.now() + LONG_POLL) => {}
                     () = clock.sleep_until(ends.unwrap_or_default()), if ends.is_some() => {}
@@ -123,7 +127,7 @@ impl Queue {
                 receipt_handle: text("receiptHandle"),
                 json: event.to_string(),
             };
-            match self.poller.settings.filter.passes(&event, "body") {
+            match self.poller.settings.filter.passes(&text("body")) {
                 true => wanted.push(message),
                 false => unwanted.push(message),
             }

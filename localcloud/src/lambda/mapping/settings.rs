@@ -2,7 +2,7 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
-use super::filter::Filter;
+use super::filter::{Content, Filter};
 use super::validation;
 use crate::clock::Millis;
 use crate::lambda::invalid;
@@ -131,6 +131,11 @@ impl Settings {
             in_range(name, of(name), (least, most)).map(|number| number.unwrap_or(default))
         };
         let is_stream = matches!(source, Source::Stream { .. });
+        let content = if is_stream {
+            Content::Data
+        } else {
+            Content::Body
+        };
         let batch_size = number("BatchSize", if is_stream { 100 } else { 10 })?;
         let window = number("MaximumBatchingWindowInSeconds", 0)?;
         if !is_stream {
@@ -162,7 +167,7 @@ impl Settings {
             batch_size: batch_size as usize,
             window: window as Millis * 1000,
             reports_failures: reports_failures(of("FunctionResponseTypes"))?,
-            filter: Filter::read(of("FilterCriteria"))?,
+            filter: Filter::read(of("FilterCriteria"), content)?,
             concurrency: concurrency(&of("ScalingConfig")["MaximumConcurrency"])?,
             start: if is_stream {
                 start(input)?

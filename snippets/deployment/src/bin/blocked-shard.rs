@@ -107,7 +107,14 @@ impl Shard {
         }
         self.stop().await?;
         let runs = Runs::count(&self.function, &ALL).await?;
-        println!("Repeated: {}", runs.ran(|times| times > 1).join(", "));
+        let batch = runs.of("poison");
+        let repeated = runs.ran(|times| times == batch);
+        println!("Run in {batch} attempts each: {}", repeated.join(", "));
+        assert_eq!(
+            repeated,
+            runs.ran(|times| times > 1),
+            "as often as the batch"
+        );
         println!("Never run: {}", runs.ran(|times| times == 0).join(", "));
         assert_eq!(runs.ran(|times| times == 0), ALL[5..], "all that is behind");
         Ok(runs)

@@ -181,7 +181,7 @@ impl Cloud {
     // ANCHOR: queues
     /// The URLs of the lab's queues: those of its pages, and what an interrupted experiment left behind.
     async fn queues(&self) -> Result<Vec<String>> {
-        let of_pages = ["StandardQueue", "FIFOQueue.fifo"].map(named);
+        let of_pages = ["StandardQueue", "FIFOQueue.fifo", "DeadLetterQueue"].map(named);
         let mut found = Vec::new();
         for prefix in of_pages.iter().chain([&named("experiment-")]) {
             let listing = self.sqs.list_queues().queue_name_prefix(prefix);

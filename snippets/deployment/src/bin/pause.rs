@@ -5,7 +5,7 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, until, Scratch};
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, receive_count, receive_one, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -29,6 +29,11 @@ async fn main() -> Result {
     sleep(Duration::from_secs(2)).await;
     let meanwhile = function.written().await?;
     println!("Disabled: the function has written {meanwhile:?}");
+    let message = receive_one(&sqs, &queue, 0).await?.ok_or("it is lost")?;
+    println!(
+        "Disabled: this program's receive is number {}",
+        receive_count(&message)
+    );
     enable(&lambda, &uuid, true).await?;
     let afterwards = written(&function).await?;
     println!("Enabled:  the function has written {afterwards:?}");
@@ -37,6 +42,7 @@ async fn main() -> Result {
     function.delete().await?;
     sqs.delete_queue().queue_url(&queue).send().await?;
     assert!(meanwhile.is_empty(), "nobody polls");
+    assert_eq!(receive_count(&message), "1", "nobody has received it");
     assert_eq!(afterwards, ["hello"], "the message has waited");
     Ok(())
 }

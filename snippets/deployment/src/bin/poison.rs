@@ -3,20 +3,34 @@
 //!
 //!     cargo run --bin poison
 //!     cargo run --bin poison -- --no-report
+//!     cargo run --bin poison -- --keep
 
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs::types::QueueAttributeName::{ApproximateNumberOfMessages, RedrivePolicy};
 use aws_sdk_sqs::Client;
+use clap::Parser;
 use deployment::{delete_trigger, picky, queue_arn, three_runs, Runs, Scratch, TEN};
 use serde_json::json;
-use snippets::{connect, flag, pass, scratch_name, scratch_queue, Result};
+use snippets::{connect, options, pass, scratch_name, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
+
+#[derive(Parser)]
+struct Options {
+    /// Have the function fail without a report
+    #[arg(long)]
+    no_report: bool,
+
+    /// End with the dead letters in their queue
+    #[arg(long)]
+    keep: bool,
+}
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
-    let report = !flag("no-report", "Have the function fail without a report");
+    let Options { no_report, keep } = options();
+    let report = !no_report;
     let config = connect().await;
     let sqs = Client::new(&config);
     let dead = scratch_queue(&sqs, "dead-letters").await?;
@@ -25,12 +39,13 @@ async fn main() -> Result {
     let (function, uuid) = picky(&config, &queue, report).await?;
     let runs = three_runs(&function).await?;
     pass(Duration::from_secs(30)).await;
+    until_dead(&sqs, &dead, if report { 1 } else { 10 }).await?;
+    if keep {
+        return Ok(());
+    }
     if report {
         assert_eq!(runs.ran(|times| times == 1).len(), 9, "the others run once");
-        until_dead(&sqs, &dead, 1).await?;
         mend(&sqs, &dead, &function).await?;
-    } else {
-        until_dead(&sqs, &dead, 10).await?;
     }
 
     delete_trigger(&lambda::Client::new(&config), &uuid).await?;

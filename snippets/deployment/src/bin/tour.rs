@@ -4,7 +4,7 @@
 //!     cargo run --bin tour -- --from 22
 
 use clap::Parser;
-use snippets::{connect, options, pass, Result};
+use snippets::{connect, endpoint, options, pass, Result};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -25,9 +25,10 @@ struct Step {
 
 impl Step {
     /// Whether it is to be run when the tour begins with this page.
-    fn belongs(&self, from: &str) -> bool {
+    fn belongs(&self, from: u8) -> bool {
+        let number = self.page.split('-').next().and_then(|n| n.parse().ok());
         let program = self.command.split(' ').next();
-        self.page >= from || matches!(program, Some("create" | "send" | "put"))
+        number >= Some(from) || matches!(program, Some("create" | "send" | "put"))
     }
 }
 
@@ -108,13 +109,8 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 #[derive(Parser)]
 struct Options {
     /// Begin with this page, such as 22. Of the pages before it, run only what later ones need: stacks and what is sent
-    #[arg(
-        long,
-        value_name = "PAGE",
-        default_value = "",
-        hide_default_value = true
-    )]
-    from: String,
+    #[arg(long, value_name = "PAGE", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u8).range(1..=28))]
+    from: u8,
 }
 
 // ANCHOR: main
@@ -125,7 +121,7 @@ async fn main() -> Result {
     build().await?;
     start_over().await?;
     let outcome = tokio::select! {
-        outcome = all_steps(&from) => outcome,
+        outcome = all_steps(from) => outcome,
         stop = stopped() => Err(format!("stopped by {stop}").into()),
     };
     println!("\nCleaning up");
@@ -159,6 +155,10 @@ async fn build() -> Result {
 
 /// Deletes what the reader or an earlier tour left, and waits until the names of deleted queues are free again.
 async fn start_over() -> Result {
+    let found = run("cleanup --dry-run").await?.printed;
+    if endpoint().is_none() && found.contains("Found ") {
+        return Err(format!("{found}  this account has something under the lab's names: look at it, then run `cleanup`").into());
+    }
     println!("Deleting what is there of the lab");
     let cleanup = run("cleanup").await?;
     if !cleanup.success {
@@ -173,7 +173,7 @@ async fn start_over() -> Result {
 
 // ANCHOR: all_steps
 /// Runs every step, also after one that failed. The table at the end has a line for each.
-async fn all_steps(from: &str) -> Result {
+async fn all_steps(from: u8) -> Result {
     let begin = Instant::now();
     let mut table = String::new();
     let mut failed = Vec::new();
@@ -252,7 +252,7 @@ async fn run(command: &str) -> Result<Done> {
 }
 // ANCHOR_END: run
 
-/// Waits for ^C or, on Unix, for `kill`.
+/// Waits for ^C or, on Unix, for `kill` or the end of the terminal.
 async fn stopped() -> &'static str {
     tokio::select! {
         _ = ctrl_c() => "^C",
@@ -263,9 +263,15 @@ async fn stopped() -> &'static str {
 #[cfg(unix)]
 async fn killed() {
     use tokio::signal::unix::{signal, SignalKind};
-    match signal(SignalKind::terminate()) {
-        Ok(mut kill) => drop(kill.recv().await),
-        Err(_) => std::future::pending().await,
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) {
+        (Ok(mut kill), Ok(mut hangup)) => tokio::select! {
+            _ = kill.recv() => {}
+            _ = hangup.recv() => {}
+        },
+        _ => std::future::pending().await,
     }
 }
 

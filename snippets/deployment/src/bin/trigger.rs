@@ -1,6 +1,7 @@
 //! Has Lambda poll the lab's queue or stream for a function. Page: `book/22-sqs-function.md`.
 //!
 //!     cargo run --bin trigger -- sqs-function
+//!     cargo run --bin trigger -- kinesis-function --from start
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cloudformation;
@@ -8,13 +9,23 @@ use aws_sdk_kinesis as kinesis;
 use aws_sdk_lambda as lambda;
 use aws_sdk_lambda::types::EventSourcePosition;
 use aws_sdk_sqs as sqs;
+use clap::Parser;
 use deployment::{parameter, queue_arn, stream_arn, trigger, Function};
-use snippets::{connect, queue_url, Result};
+use snippets::{connect, options, queue_url, Result};
+
+#[derive(Parser)]
+struct Options {
+    function: Function,
+
+    /// Where to begin in a stream
+    #[arg(long, value_parser = ["latest", "start"], default_value = "latest")]
+    from: String,
+}
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
-    let function = Function::from_command_line();
+    let Options { function, from } = options();
     let config = connect().await;
     let lambda = lambda::Client::new(&config);
     let mapping = lambda.create_event_source_mapping();
@@ -28,9 +39,11 @@ async fn main() -> Result {
         Function::KinesisFunction => {
             let kinesis = kinesis::Client::new(&config);
             let arn = stream_arn(&kinesis, &function.source()).await?;
-            mapping
-                .event_source_arn(arn)
-                .starting_position(EventSourcePosition::Latest)
+            let position = match from.as_str() {
+                "start" => EventSourcePosition::TrimHorizon,
+                _ => EventSourcePosition::Latest,
+            };
+            mapping.event_source_arn(arn).starting_position(position)
         }
     };
     let allowed = is_allowed(&config, function).await?;
