@@ -22,6 +22,7 @@ const TICK_MS = 200;
 export class Figure extends HTMLElement {
   #shows = "still";
   #player = null;
+  #recording;
   #commands = [];
   #voice;
   /** Whether the reader has pressed a button; from then on the figure doesn't change over by itself. */
@@ -100,12 +101,13 @@ export class Figure extends HTMLElement {
 
   /** The player; if there is none, that of the recorded run, at its start. */
   async #ready() {
-    if (!this.#player) {
-      const answer = await fetch(new URL(`runs/${this.getAttribute("run")}.json`, import.meta.url));
-      const { commands, events } = await answer.json();
-      this.#commands = commands;
-      this.#playFrom("run", reduce(nothing, events[0]), events.slice(1));
-    }
+    if (this.#player) return this.#player;
+    const url = new URL(`runs/${this.getAttribute("run")}.json`, import.meta.url);
+    this.#recording ??= fetch(url).then((answer) => answer.json());
+    const { commands, events } = await this.#recording;
+    this.#commands = commands;
+    // Who presses twice meanwhile gets one player.
+    if (!this.#player) this.#playFrom("run", reduce(nothing, events[0]), events.slice(1));
     return this.#player;
   }
 

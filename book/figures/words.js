@@ -42,7 +42,7 @@ export function ordinal(n) {
 /** The sentence about an event, given the cloud after it; none if there is nothing to say. */
 export function sentence(event, cloud) {
   const text = SENTENCES[event.kind]?.(event, cloud);
-  return text && `${text[0].toUpperCase()}${text.slice(1)}.`;
+  return text && `${text.replace(/^(a|the|message|shard) /, capital)}.`;
 }
 
 const SENTENCES = {
@@ -104,6 +104,10 @@ const SENTENCES = {
   ended: (event) =>
     event.ok ? `${event.function} ended well after ${duration(event.ms)}` : `${event.function} failed: ${event.error}`,
 };
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
 
 function named(body) {
   const name = label(body);

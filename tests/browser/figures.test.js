@@ -36,21 +36,17 @@ for (const { page, word, run } of FIGURES) {
     for (const [theme, width] of [["light", 1280], ["navy", 320]]) {
       const tab = await open(browser, `${desk.origin}/${page}.html`, { theme, width });
       const figure = tab.locator(`lab-${word}`);
-      await button(figure, "Step").click();
-      await figure.locator(".lab-place").filter({ hasText: "1 of" }).waitFor();
+      await stepTo(figure, /./);
       const length = Number((await figure.locator(".lab-place").textContent()).split(" of ")[1]);
-      await button(figure, "Restart").click();
-      const half = Math.ceil(length / 2);
-      for (let n = 1; n <= length; n++) {
-        await button(figure, "Step").click();
-        if (n !== half) continue;
-        await figure.locator(".lab-place").filter({ hasText: `${n} of` }).waitFor();
-        await screenshot(figure, `${page}-${word}-${theme}`);
-        assert.ok((await overflow(tab)) <= 0, `wider than ${width} pixels`);
+      await stepTo(figure, /./, Math.ceil(length / 2));
+      await screenshot(figure, `${page}-${word}-${theme}`);
+      assert.ok((await overflow(tab)) <= 0, `wider than ${width} pixels`);
+      if (theme === "light") {
+        await stepTo(figure);
+        assert.equal(await figure.locator(".lab-place").textContent(), `${length} of ${length}`);
+        assert.ok(await button(figure, "Step").isDisabled(), "there is no step after the last");
+        assert.match(await figure.locator(".lab-title").textContent(), /^[A-Za-z]/);
       }
-      await figure.locator(".lab-place").filter({ hasText: `${length} of ${length}` }).waitFor();
-      assert.ok(await button(figure, "Step").isDisabled(), "there is no step after the last");
-      assert.match(await figure.locator(".lab-title").textContent(), /^[A-Za-z]/);
       assert.deepEqual(tab.faults, []);
       await tab.context().close();
     }
@@ -149,7 +145,7 @@ test("a batch that failed comes back whole, or the poison alone", async () => {
 
 test("an invocation runs, ends, and has its lines in the log", async () => {
   const figure = await figureOn("22-sqs-function");
-  await stepTo(figure, /invoked SQSFunction with a batch/);
+  await stepTo(figure, /invoked SQSFunction/, 2);
   assert.match(await text(cards(figure, "Lambda polls")), /StandardQueue enabled/);
   assert.match(await text(cards(figure, "Invocations, the last one first").first()), /\d record running/);
   await stepTo(figure, /ended well/);
@@ -195,7 +191,7 @@ test("a screen reader is told the last thing, in a sentence, and not too often",
   assert.equal(await spoken.count(), 1);
   await stepTo(figure, /went to shard/);
   await figure.page().waitForTimeout(50);
-  assert.match(await spoken.textContent(), /^The record .* went to shard 3\.$/);
+  assert.equal(await spoken.textContent(), "A record with the key “berlin” went to shard 3.");
   await spoken.evaluate((element) => {
     window.spoken = 0;
     new MutationObserver(() => window.spoken++).observe(element, { childList: true });

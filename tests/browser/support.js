@@ -137,22 +137,27 @@ function overflow(page) {
 
 /** Presses Step until the sentence of the event is the `nth` to match; without a pattern, to the end. */
 async function stepTo(figure, pattern, nth = 1) {
-  const step = figure.getByRole("button", { name: "Step" });
-  const place = figure.locator(".lab-place");
-  const last = figure.locator(".lab-said li").last();
-  for (let seen = 0; seen < nth; ) {
-    const n = (Number.parseInt(await place.textContent()) || 0) + 1;
-    await step.click();
-    await place.filter({ hasText: new RegExp(`^${n} of`) }).waitFor();
-    if (pattern?.test(await last.textContent())) seen++;
-    if (!(await step.isDisabled())) continue;
-    if (pattern && seen < nth) throw new Error(`${pattern} isn't said ${nth} times`);
-    return;
-  }
+  await figure.getByRole("button", { name: "Step" }).click();
+  await figure.locator(".lab-place").filter({ hasText: " of " }).waitFor();
+  const found = await figure.evaluate(
+    async ({ buttons, children }, [pattern, nth]) => {
+      const said = [...children].find((child) => child.matches(".lab-said"));
+      for (let seen = 0; ; ) {
+        await new Promise((drawn) => setTimeout(() => requestAnimationFrame(drawn)));
+        if (pattern && new RegExp(pattern).test(said.lastElementChild?.textContent) && ++seen === nth) return true;
+        if (buttons.step.disabled) return !pattern;
+        buttons.step.click();
+      }
+    },
+    [pattern?.source, nth],
+  );
+  if (!found) throw new Error(`${pattern} isn't said ${nth} times`);
 }
 
-function screenshot(figure, name) {
-  return figure.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: "disabled" });
+function screenshot(what, name) {
+  const path = join(SCREENSHOTS, `${name}.png`);
+  // The bar that stays at the top would be in the middle of a tall figure.
+  return what.screenshot({ path, animations: "disabled", style: "#mdbook-menu-bar { visibility: hidden }" });
 }
 
 module.exports = { Desk, PAGES, ROOT, launch, open, overflow, screenshot, serve, stepTo };
