@@ -4,6 +4,7 @@ use serde_json::{json, Value};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -154,7 +155,18 @@ fn failure(command: &mut Command) -> (Option<i32>, String) {
 fn book(page: &str) -> TempDir {
     let root = tempfile::tempdir().expect("a folder");
     let write = |path: &str, text: &str| fs::write(root.path().join(path), text).expect("written");
-    fs::create_dir(root.path().join("book")).expect("a folder");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book");
+    // What book.toml names.
+    for folder in ["theme", "figures"] {
+        let to = root.path().join("book").join(folder);
+        fs::create_dir_all(&to).expect("a folder");
+        for file in fs::read_dir(ours.join(folder)).expect("a folder") {
+            let file = file.expect("a file").path();
+            if let Some(name) = file.file_name().filter(|_| file.is_file()) {
+                fs::copy(&file, to.join(name)).expect("copied");
+            }
+        }
+    }
     write("book.toml", include_str!("../../book.toml"));
     write("book/SUMMARY.md", "# Summary\n\n- [First](first.md)\n");
     write("book/first.md", page);
