@@ -24,14 +24,11 @@ customElements.define(
 
     async connectedCallback() {
       if (this.stage) return;
-      this.stage = h("div", { class: "lab-stage" });
-      this.about = this.appendChild(h("p", { class: "lab-about" }));
+      this.stage = h("div.lab-stage");
       await feed.found;
-      if (!feed.origin) {
-        this.about.textContent = "No desk answers. When it runs, load this page again.";
-        return;
-      }
-      const told = h("ol", { class: "lab-said" });
+      if (!feed.origin) return;
+      this.about = this.appendChild(h("p.lab-about"));
+      const told = h("ol.lab-said");
       const voice = new Voice(told);
       this.querySelector(".lab-still")?.remove();
       this.append(this.#desk(), told, this.stage, voice.spoken);
@@ -55,7 +52,10 @@ customElements.define(
       const moves = Object.entries(MOVES).map(([text, advance_ms]) =>
         button(`+ ${text}`, () => this.#ask("POST", "clock", { advance_ms })),
       );
-      const kind = h("select", null, FAULTS.map((kind) => h("option", null, kind)));
+      const kind = h(
+        "select",
+        FAULTS.map((kind) => h("option", kind)),
+      );
       const target = h("input", { size: 14, placeholder: "any" });
       const times = h("input", { type: "number", min: 1, max: 100, value: 1 });
       const onsubmit = (event) => {
@@ -63,14 +63,14 @@ customElements.define(
         this.#ask("POST", "faults", { kind: kind.value, target: target.value || null, count: Number(times.value) });
       };
       return h(
-        "form",
-        { class: "lab-controls", onsubmit },
-        h("span", null, "Clock ", this.clock),
+        "form.lab-controls",
+        { onsubmit },
+        h("span", "Clock ", this.clock),
         moves,
-        h("label", null, "Fault ", kind),
-        h("label", null, "for ", target),
-        h("label", null, "times ", times),
-        h("button", null, "Ask for it"),
+        h("label", "Fault ", kind),
+        h("label", "for ", target),
+        h("label", "times ", times),
+        h("button", "Ask for it"),
         button("Clear", () => this.#ask("DELETE", "faults")),
         this.waiting,
         this.problem,
@@ -113,14 +113,18 @@ customElements.define(
       this.waiting.textContent = faults.length ? `Waiting to happen: ${faults.map(fault).join("; ")}` : "No fault waits.";
       const list = (name, things, draw, none) => {
         const there = [...things.values()].filter((thing) => !thing.deleted);
-        return column(name, some(there, THINGS, (thing) => h("li", null, draw(thing))), none, "lab-things");
+        return column(
+          name,
+          some(there, THINGS, (thing) => h("li", draw(thing))),
+          none,
+          "lab-things",
+        );
       };
       const role = ({ name, policies }) => title(name, policies.length ? policies : ["may do nothing"]);
       replace(
         this.stage,
         h(
-          "div",
-          { class: "lab-cloud" },
+          "div.lab-cloud",
           list("Queues", cloud.queues, (queue) => queuePicture(queue, cloud, now), "no queue"),
           list("Streams", cloud.streams, streamPicture, "no stream"),
           list("Functions", cloud.functions, (it) => functionPicture(it, cloud, now), "no function"),

@@ -4,15 +4,25 @@ import { duration } from "./words.js";
 
 const MOVE = { duration: 450, easing: "ease-out" };
 
-/** A new element. Children are elements, texts and lists of them; what is null, undefined or false is left out. */
-export function h(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (typeof value === "function") element[name] = value;
-    else element.setAttribute(name, value);
+/**
+ * A new element, such as `h("li.lab-card", { title }, text)`: its name and classes, then its attributes, if any, and its
+ * children: elements, texts, numbers and lists of them. What is undefined, false or "" is left out.
+ */
+export function h(selector, ...children) {
+  const [name, ...classes] = selector.split(".");
+  const element = document.createElement(name);
+  element.classList.add(...classes);
+  for (const child of children.flat(Infinity)) {
+    if (child instanceof Node) element.append(child);
+    else if (child instanceof Object) Object.entries(child).forEach(([name, value]) => set(element, name, value));
+    else if (child || child === 0) element.append(child);
   }
-  element.append(...children.flat(Infinity).filter((child) => child || child === 0));
   return element;
+}
+
+function set(element, name, value) {
+  if (typeof value === "function") element[name] = value;
+  else element.setAttribute(name, value);
 }
 
 export function button(text, onclick) {
@@ -23,28 +33,26 @@ export function button(text, onclick) {
 export function some(things, most, draw) {
   const more = things.length - most;
   const drawn = things.slice(0, most).map(draw);
-  return more > 0 ? [...drawn, h("li", { class: "lab-more" }, `+ ${more} more`)] : drawn;
+  return more > 0 ? [...drawn, h("li.lab-more", `+ ${more} more`)] : drawn;
 }
 
 /** A list with its title, or the word for an empty one. */
 export function column(title, items, none, kind = "lab-cards") {
-  const list = () => h("ul", { class: kind, "aria-label": title }, items);
   return h(
-    "section",
-    { class: "lab-column" },
-    h("p", { class: "lab-head" }, title),
-    items.length ? list() : h("p", { class: "lab-none" }, none),
+    "section.lab-column",
+    h("p.lab-head", title),
+    items.length ? h(`ul.${kind}`, { "aria-label": title }, items) : h("p.lab-none", none),
   );
 }
 
 /** A name and some words about it; words that are not so are false or 0. */
 export function title(name, words) {
-  return h("p", { class: "lab-title" }, h("b", null, name), " ", h("span", null, words.filter(Boolean).join(", ")));
+  return h("p.lab-title", h("b", name), " ", h("span", words.filter(Boolean).join(", ")));
 }
 
 /** What runs down until a time of the local cloud's clock, and the word for its end. */
 export function timer(until, total, over, now) {
-  const element = h("span", { class: "lab-timer", "data-until": until, "data-total": total, "data-over": over });
+  const element = h("span.lab-timer", { "data-until": until, "data-total": total, "data-over": over });
   tick(element, now);
   return element;
 }

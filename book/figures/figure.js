@@ -31,10 +31,9 @@ export class Figure extends HTMLElement {
 
   connectedCallback() {
     if (this.controls) return;
-    const part = (name, tag) => this.querySelector(`.lab-${name}`) ?? this.appendChild(h(tag, { class: `lab-${name}` }));
-    this.about = part("about", "p");
-    this.stage = part("stage", "div");
-    this.#voice = new Voice(part("said", "ol"));
+    this.about = this.querySelector(".lab-about");
+    this.stage = this.querySelector(".lab-stage");
+    this.#voice = new Voice(this.querySelector(".lab-said"));
     const fromStart = () => {
       this.#show("still");
       this.#play();
@@ -47,8 +46,8 @@ export class Figure extends HTMLElement {
       run: button("Show the recorded run", fromStart),
       live: button("Show mine, live", () => this.#show("live")),
     };
-    this.place = h("span", { class: "lab-place" });
-    this.controls = h("div", { class: "lab-controls" }, Object.values(this.buttons), this.place);
+    this.place = h("span.lab-place");
+    this.controls = h("div.lab-controls", Object.values(this.buttons), this.place);
     this.controls.addEventListener("click", () => (this.#chosen = true));
     this.append(this.controls, this.#voice.spoken);
     this.setAttribute("role", "group");
@@ -157,7 +156,7 @@ export class Figure extends HTMLElement {
   /** Says in words where the picture comes from. */
   #tell() {
     const { mine, word } = this;
-    const commands = this.#commands.flatMap((command, i) => [i ? ", then " : "", h("code", null, command)]);
+    const commands = this.#commands.flatMap((command, i) => [i ? ", then " : "", h("code", command)]);
     const end = mine?.deleted ? " It was deleted: this is how it ended." : "";
     const lost = feed.connected ? "" : " The desk doesn't answer any more.";
     const words = {

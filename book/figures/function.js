@@ -35,12 +35,10 @@ export function functionPicture(it, cloud, now) {
   const lines = cloud.log.filter(({ group }) => group.endsWith(`/${it.name}`));
   const invocations = some(it.invocations.toReversed(), INVOCATIONS, (one) => invocation(one, now));
   return h(
-    "div",
-    { class: "lab-function" },
+    "div.lab-function",
     title(it.name, words),
     h(
-      "div",
-      { class: "lab-columns" },
+      "div.lab-columns",
       column("Lambda polls", mappings.map(poller), "nothing: there is no trigger"),
       column("Invocations, the last one first", invocations, "none yet"),
     ),
@@ -50,22 +48,21 @@ export function functionPicture(it, cloud, now) {
 
 function poller({ source, state, brought }) {
   return h(
-    "li",
-    { class: `lab-card${state === "Enabled" ? "" : " lab-idle"}` },
-    h("b", null, source),
+    `li.lab-card${state === "Enabled" ? "" : ".lab-idle"}`,
+    h("b", source),
     " ",
-    h("small", null, state.toLowerCase(), brought && `, brought ${count(brought, "record")}`),
+    h("small", state.toLowerCase(), brought && `, brought ${count(brought, "record")}`),
   );
 }
 
 function invocation({ request, records, state, error, ms, at }, now) {
   const time = duration(state === "running" ? Math.max(0, now - at) : ms);
   return h(
-    "li",
-    { class: `lab-card lab-${state}`, "data-key": request },
-    h("b", null, records ? count(records, "record") : "by hand"),
+    `li.lab-card.lab-${state}`,
+    { "data-key": request },
+    h("b", records ? count(records, "record") : "by hand"),
     " ",
-    h("small", null, `${state}, ${time}${error ? `: ${error}` : ""}`),
+    h("small", `${state}, ${time}${error ? `: ${error}` : ""}`),
   );
 }
 

@@ -12,7 +12,7 @@ async function mark() {
   for (const page of done) {
     const link = document.querySelector(`mdbook-sidebar-scrollbox a[href$="${page}.html"]`);
     if (link && !link.querySelector(".lab-done")) {
-      link.append(h("span", { class: "lab-done" }, " ✓", h("span", { class: "lab-spoken" }, " done")));
+      link.append(h("span.lab-done", " ✓", h("span.lab-spoken", " done")));
     }
   }
 }

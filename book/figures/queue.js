@@ -2,7 +2,7 @@
 
 import { column, h, some, timer, title } from "./draw.js";
 import { Figure } from "./figure.js";
-import { count, label, ordinal } from "./words.js";
+import { count, label } from "./words.js";
 
 /** So many are drawn; of the others there is a number. */
 const MESSAGES = 30;
@@ -42,14 +42,12 @@ export function queuePicture(queue, cloud, now) {
   const flying = messages.filter(({ state }) => state === "in-flight");
   const others = messages.filter(({ state }) => state !== "in-flight");
   return h(
-    "div",
-    { class: "lab-queue" },
+    "div.lab-queue",
     title(queue.name, words),
     h(
-      "div",
-      { class: "lab-columns" },
+      "div.lab-columns",
       queue.fifo ? lanes(messages, now) : [waiting(queue, others, now), readers(queue, flying, now)],
-      h("div", null, ended(queue, dead), dead && deadLetters(dead, now)),
+      h("div", ended(queue, dead), dead && deadLetters(dead, now)),
     ),
   );
 }
@@ -57,7 +55,11 @@ export function queuePicture(queue, cloud, now) {
 function waiting(queue, messages, now) {
   // Of a long queue not all messages are known.
   const unknown = Array(Math.max(0, queue.visible + queue.delayed - messages.length));
-  return column("In the queue", some([...messages, ...unknown], MESSAGES, (message) => card(message, now)), "empty");
+  return column(
+    "In the queue",
+    some([...messages, ...unknown], MESSAGES, (message) => card(message, now)),
+    "empty",
+  );
 }
 
 function readers(queue, flying, now) {
@@ -67,28 +69,26 @@ function readers(queue, flying, now) {
     hold.set(reader, [...(hold.get(reader) ?? []), message]);
   }
   const cards = (reader, messages) => {
-    const list = { class: "lab-cards", "aria-label": `in flight with ${reader}` };
-    return h("ul", list, some(messages, MESSAGES, (message) => card(message, now)));
+    const shown = some(messages, MESSAGES, (message) => card(message, now));
+    return h("ul.lab-cards", { "aria-label": `in flight with ${reader}` }, shown);
   };
   const box = ([reader, messages]) =>
-    h(
-      "li",
-      { class: "lab-reader" },
-      h("span", { class: "lab-name" }, reader),
-      messages.length ? cards(reader, messages) : h("span", { class: "lab-none" }, "asks"),
-    );
+    h("li.lab-reader", h("span.lab-name", reader), messages.length ? cards(reader, messages) : h("span.lab-none", "asks"));
   return column("In flight", some([...hold].sort(), READERS, box), "nothing", "lab-readers");
 }
 
 function ended(queue, dead) {
-  const words = { deleted: "deleted", expired: "expired", dead: "dead letter" };
   const gone = queue.gone.filter(({ state }) => !(dead && state === "dead")).reverse();
-  return column("Gone", gone.map((message) => box(message, [words[message.state]])), "nothing");
+  return column(
+    "Gone",
+    gone.map((message) => box(message, [message.state === "dead" ? "dead letter" : message.state])),
+    "nothing",
+  );
 }
 
 function deadLetters(dead, now) {
   const cards = some([...dead.messages.values()], MESSAGES, (message) => card(message, now));
-  return column(`Dead letters: ${dead.name}`, cards, "none", "lab-cards lab-dead");
+  return column(`Dead letters: ${dead.name}`, cards, "none", "lab-cards.lab-dead");
 }
 
 /** A FIFO queue: a lane for each group, which a message in flight blocks. */
@@ -100,15 +100,14 @@ function lanes(messages, now) {
     const head = flying.map(({ body }) => label(body)).join(", ");
     const blocked = head && behind.length > 0;
     return h(
-      "li",
-      { class: `lab-lane${blocked ? " lab-blocked" : ""}` },
-      h("span", { class: "lab-name" }, `group ${group}`),
+      `li.lab-lane${blocked ? ".lab-blocked" : ""}`,
+      h("span.lab-name", `group ${group}`),
       blocked ? ` blocked by ${head}` : head ? ` nothing behind ${head}` : " free",
       h(
-        "ul",
-        { class: "lab-cards", "aria-label": `group ${group}` },
+        "ul.lab-cards",
+        { "aria-label": `group ${group}` },
         flying.map((message) => card(message, now, message.reader)),
-        blocked && h("li", { class: "lab-gate" }, "must wait:"),
+        blocked && h("li.lab-gate", "must wait:"),
         some(behind, IN_A_LANE, (message) => card(message, now)),
       ),
     );
@@ -117,14 +116,14 @@ function lanes(messages, now) {
 }
 
 function card(message, now, reader) {
-  if (!message) return h("li", { class: "lab-card" }, "…");
+  if (!message) return h("li.lab-card", "…");
   const { state, receives, until, since, from, back } = message;
   const flies = state === "in-flight";
   const over = { "in-flight": "coming back", delayed: "arriving" }[state];
   return box(
     message,
     [
-      flies && receives > 1 && `${ordinal(receives)} time`,
+      flies && receives > 1 && `delivery ${receives}`,
       back && "came back",
       from && state === "visible" && `from ${from}`,
       reader,
@@ -138,10 +137,10 @@ function card(message, now, reader) {
 function box(message, words, timer) {
   const kind = message.back && message.state === "visible" ? "back" : message.state;
   return h(
-    "li",
-    { class: `lab-card lab-${kind}`, "data-key": message.message, title: message.body },
-    h("b", null, label(message.body)),
-    words.filter(Boolean).map((word) => [" ", h("small", null, word)]),
+    `li.lab-card.lab-${kind}`,
+    { "data-key": message.message, title: message.body },
+    h("b", label(message.body)),
+    words.filter(Boolean).map((word) => [" ", h("small", word)]),
     " ",
     timer,
   );

@@ -23,8 +23,11 @@ export const nothing = {
 
 /** The cloud after this event. */
 export function reduce(cloud, event) {
-  const change = CHANGES[event.kind];
-  return { ...(change ? change(cloud, event) : cloud), at: event.at };
+  const { kind, at } = event;
+  const [things, key, changes] = THINGS.find(([, , changes]) => kind in changes) ?? [];
+  const next =
+    kind in CLOUD ? CLOUD[kind](cloud, event) : changes ? changed(cloud, things, event[key], changes[kind], event) : cloud;
+  return { ...next, at };
 }
 
 /**
@@ -47,7 +50,8 @@ export function isAfter(sequence, position = "") {
   return sequence.length === position.length ? sequence > position : sequence.length > position.length;
 }
 
-const CHANGES = {
+/** What an event changes in the cloud as a whole. */
+const CLOUD = {
   state: (_, { queues = [], streams = [], functions = [], mappings = [] }) => ({
     ...nothing,
     queues: new Map(queues.map((queue) => [queue.queue, newQueue(queue)])),
@@ -55,38 +59,53 @@ const CHANGES = {
     functions: new Map(functions.map((it) => [it.function, newFunction(it)])),
     mappings: new Map(mappings.map((mapping) => [mapping.mapping, mapping])),
   }),
-
   "queue-created": (cloud, event) => ({ ...cloud, queues: newest(cloud.queues, newQueue(event)) }),
-  "queue-changed": ofQueue((queue, { messages, ...attributes }) => ({ ...queue, ...attributes })),
-  "queue-deleted": ofQueue((queue) => ({ ...queue, deleted: true })),
-  purged: ofQueue((queue) => ({ ...queue, messages: new Map(), visible: 0, in_flight: 0, delayed: 0 })),
-  sent: ofQueue((queue, { message, body, group, until, from, receives = 0, at }) =>
+  "stream-created": (cloud, event) => ({ ...cloud, streams: newest(cloud.streams, newStream(event)) }),
+  "function-created": (cloud, event) => ({ ...cloud, functions: newest(cloud.functions, newFunction(event)) }),
+  mapping: (cloud, event) => {
+    const mappings = new Map(cloud.mappings);
+    if (event.state === "Deleted") mappings.delete(event.mapping);
+    else mappings.set(event.mapping, { ...mappings.get(event.mapping), ...event });
+    return { ...cloud, mappings };
+  },
+  log: (cloud, event) => ({ ...cloud, log: [...cloud.log, event].slice(-LINES) }),
+};
+
+const QUEUE = {
+  "queue-changed": (queue, { messages, ...attributes }) => ({ ...queue, ...attributes }),
+  "queue-deleted": (queue) => ({ ...queue, deleted: true }),
+  purged: (queue) => ({ ...queue, messages: new Map(), visible: 0, in_flight: 0, delayed: 0 }),
+  sent: (queue, { message, body, group, until, from, receives = 0, at }) =>
     counted(queue, null, { message, body, group, from, until, since: at, receives, state: until ? "delayed" : "visible" }),
-  ),
-  deduplicated: ofQueue((queue) => ({ ...queue, duplicates: queue.duplicates + 1 })),
-  arrived: ofQueue((queue, event) => changed(queue, event, "delayed", { state: "visible" })),
-  received: ofQueue((queue, event) => {
+  deduplicated: (queue) => ({ ...queue, duplicates: queue.duplicates + 1 }),
+  arrived: (queue, event) => moved(queue, event, "delayed", { state: "visible" }),
+  received: (queue, event) => {
     const { until, receives, reader, at } = event;
     const state = until > at ? "in-flight" : "visible";
-    return changed(seen(queue, event), event, "visible", { state, until, receives, reader, since: at, back: false });
-  }),
-  empty: ofQueue(seen),
-  hidden: ofQueue((queue, event) => {
+    return moved(seen(queue, event), event, "visible", { state, until, receives, reader, since: at, back: false });
+  },
+  empty: seen,
+  hidden: (queue, event) => {
     const { until, at } = event;
-    return changed(queue, event, "in-flight", until > at ? { state: "in-flight", until, since: at } : BACK);
-  }),
-  returned: ofQueue((queue, event) => changed(queue, event, "in-flight", BACK)),
-  deleted: ofQueue(gone),
-  dead: ofQueue(gone),
-  expired: ofQueue(gone),
-  refused: ofQueue((queue) => ({ ...queue, refused: queue.refused + 1 })),
+    return moved(queue, event, "in-flight", until > at ? { state: "in-flight", until, since: at } : BACK);
+  },
+  returned: (queue, event) => moved(queue, event, "in-flight", BACK),
+  deleted: gone,
+  dead: gone,
+  expired: gone,
+  refused: (queue) => ({ ...queue, refused: queue.refused + 1 }),
+};
 
-  "stream-created": (cloud, event) => ({ ...cloud, streams: newest(cloud.streams, newStream(event)) }),
-  "stream-deleted": ofStream((stream) => ({ ...stream, deleted: true })),
-  resharded: ofStream((stream, { shards }) => {
+const STREAM = {
+  "stream-deleted": (stream) => ({ ...stream, deleted: true }),
+  resharded: (stream, { shards }) => {
     const known = ({ shard }) => stream.shards.get(shard);
     return { ...stream, shards: new Map(shards.map((shard) => [shard.shard, { ...newShard, ...known(shard), ...shard }])) };
-  }),
+  },
+  consumer: (stream, { consumer, state }) => {
+    const others = stream.consumers.filter((name) => name !== consumer);
+    return { ...stream, consumers: state === "DELETING" ? others : [...others, consumer] };
+  },
   put: ofShard((shard, event) => ({ ...shard, puts: shard.puts + 1, records: [...shard.records, event].slice(-RECORDS) })),
   throttled: ofShard((shard, { operation }) => {
     const refused = operation.startsWith("Put") ? "refusedPuts" : "refusedReads";
@@ -94,32 +113,43 @@ const CHANGES = {
   }),
   got: ofShard(read),
   pushed: ofShard(read),
-  consumer: ofStream((stream, { consumer, state }) => {
-    const others = stream.consumers.filter((name) => name !== consumer);
-    return { ...stream, consumers: state === "DELETING" ? others : [...others, consumer] };
-  }),
+};
 
-  "function-created": (cloud, event) => ({ ...cloud, functions: newest(cloud.functions, newFunction(event)) }),
-  "function-deleted": ofFunction((it) => ({ ...it, deleted: true })),
-  mapping: (cloud, event) => {
-    const mappings = new Map(cloud.mappings);
-    if (event.state === "Deleted") mappings.delete(event.mapping);
-    else mappings.set(event.mapping, { ...mappings.get(event.mapping), ...event });
-    return { ...cloud, mappings };
-  },
-  polled: of("mappings", "mapping", (mapping, { records }) => ({ ...mapping, brought: records })),
-  invoked: ofFunction((it, { request, records, at, running, warm }) => {
+const FUNCTION = {
+  "function-deleted": (it) => ({ ...it, deleted: true }),
+  invoked: (it, { request, records, at, running, warm }) => {
     const invocation = { request, records, at, state: "running" };
     return { ...it, running, warm, invocations: [...it.invocations, invocation].slice(-INVOCATIONS) };
-  }),
-  ended: ofFunction((it, { request, ok, error, ms, running, warm }) => {
+  },
+  ended: (it, { request, ok, error, ms, running, warm }) => {
     const state = ok ? "ok" : "failed";
     const end = (one) => (one.request === request ? { ...one, ms, error, state } : one);
     return { ...it, running, warm, invocations: it.invocations.map(end), [state]: it[state] + 1 };
-  }),
-  cooled: ofFunction((it, { running, warm }) => ({ ...it, running, warm })),
-  log: (cloud, event) => ({ ...cloud, log: [...cloud.log, event].slice(-LINES) }),
+  },
+  cooled: (it, { running, warm }) => ({ ...it, running, warm }),
 };
+
+const MAPPING = {
+  polled: (mapping, { records }) => ({ ...mapping, brought: records }),
+};
+
+/** Where things of a kind are kept, by which key an event names one, and what it changes. */
+const THINGS = [
+  ["queues", "queue", QUEUE],
+  ["streams", "stream", STREAM],
+  ["functions", "function", FUNCTION],
+  ["mappings", "mapping", MAPPING],
+];
+
+/** The owner of such things with one of them changed; none if it isn't known. */
+function changed(owner, things, name, change, event) {
+  const thing = owner[things].get(name);
+  return thing ? { ...owner, [things]: new Map(owner[things]).set(name, change(thing, event)) } : owner;
+}
+
+function ofShard(change) {
+  return (stream, event) => changed(stream, "shards", event.shard, change, event);
+}
 
 function newQueue({ messages = [], ...queue }) {
   const known = new Map(messages.map((message) => [message.message, message]));
@@ -139,30 +169,6 @@ function newStream({ shards, records = [], consumers = [], ...stream }) {
 
 function newFunction(it) {
   return { running: 0, warm: 0, ...it, name: it.function, invocations: [], ok: 0, failed: 0 };
-}
-
-/** A change of the one thing that the event names by this key; none if it isn't known. */
-function of(kind, key, change) {
-  return (cloud, event) => {
-    const thing = cloud[kind].get(event[key]);
-    return thing ? { ...cloud, [kind]: new Map(cloud[kind]).set(event[key], change(thing, event)) } : cloud;
-  };
-}
-
-function ofQueue(change) {
-  return of("queues", "queue", change);
-}
-
-function ofStream(change) {
-  return of("streams", "stream", change);
-}
-
-function ofShard(change) {
-  return ofStream((stream, event) => of("shards", "shard", change)(stream, event));
-}
-
-function ofFunction(change) {
-  return of("functions", "function", change);
 }
 
 /** The things with one more at their end. Of those that were deleted, only the last are kept. */
@@ -199,7 +205,7 @@ function left(queue, known, assumed) {
   return known ? known.state : all > queue.messages.size && assumed;
 }
 
-function changed(queue, { message: id, group }, assumed, change) {
+function moved(queue, { message: id, group }, assumed, change) {
   const known = queue.messages.get(id);
   const before = known ?? queue.gone.find((one) => one.message === id) ?? { message: id, body: "", group };
   return counted(queue, left(queue, known, assumed), { ...before, ...change });
@@ -221,10 +227,10 @@ function seen(queue, { reader, at }) {
 }
 
 /** The shard with a reader's position: the sequence number of the last record that it has read. */
-function read(shard, { reader, consumer, last, records, behind_ms, at }) {
+function read(shard, { reader, consumer, last, records, behind_ms }) {
   const name = reader ?? consumer;
   // Nothing came and nothing is behind: the reader is at the end, wherever it began.
   const end = behind_ms === 0 && !records ? shard.records.at(-1)?.sequence : undefined;
   const position = last ?? end ?? shard.readers.get(name)?.position;
-  return { ...shard, readers: new Map(shard.readers).set(name, { name, position, behind_ms, at }) };
+  return { ...shard, readers: new Map(shard.readers).set(name, { name, position, behind_ms, got: records }) };
 }

@@ -40,11 +40,14 @@ export function streamPicture(stream) {
   ];
   const room = shards.length < MANY ? LETTERS : LETTERS_OF_MANY;
   return h(
-    "div",
-    { class: "lab-stream" },
+    "div.lab-stream",
     title(stream.name, words),
     shards.length > 1 && map(shards),
-    h("ul", { class: "lab-shards", "aria-label": "shards" }, some(shards, SHARDS, (shard) => row(shard, room))),
+    h(
+      "ul.lab-shards",
+      { "aria-label": "shards" },
+      some(shards, SHARDS, (shard) => row(shard, room)),
+    ),
   );
 }
 
@@ -61,18 +64,17 @@ function map(shards) {
     const left = percent(from);
     const style = `left: ${left}%; width: ${percent(to) - left}%; --full: ${puts / most}`;
     return h(
-      "li",
-      { class: `lab-range${open ? "" : " lab-closed"}`, style },
-      h("b", null, number(shard)),
+      `li.lab-range${open ? "" : ".lab-closed"}`,
+      { style },
+      h("b", number(shard)),
       " ",
-      h("small", null, `${puts}${open ? "" : " closed"}`),
+      h("small", `${puts}${open ? "" : " closed"}`),
     );
   };
   return h(
-    "div",
-    { class: "lab-map" },
+    "div.lab-map",
     [...generations.values()].map((shards) => h("ul", { "aria-label": "ranges of hash keys" }, shards.map(range))),
-    h("p", { class: "lab-axis" }, h("span", null, "hash key 00…"), h("span", null, "ff…")),
+    h("p.lab-axis", h("span", "hash key 00…"), h("span", "ff…")),
   );
 }
 
@@ -84,12 +86,11 @@ function row(shard, room) {
     shard.refusedReads && `${count(shard.refusedReads, "read")} refused`,
   ].filter(Boolean);
   return h(
-    "li",
-    { class: `lab-shard${shard.open ? "" : " lab-closed"}` },
-    h("b", null, name),
+    `li.lab-shard${shard.open ? "" : ".lab-closed"}`,
+    h("b", name),
     ` ${shard.open ? "" : "closed, "}${keys}, ${count(shard.puts, "record")} `,
-    refused.length > 0 && h("span", { class: "lab-refused" }, refused.join(", ")),
-    h("ol", { class: "lab-log", "aria-label": `records of ${name}` }, log(shard, room)),
+    refused.length > 0 && h("span.lab-refused", refused.join(", ")),
+    h("ol.lab-log", { "aria-label": `records of ${name}` }, log(shard, room)),
   );
 }
 
@@ -101,26 +102,23 @@ function log(shard, room) {
   const marks = (those) => readers.filter(those).map((reader) => mark(shard, reader));
   const earlier = shard.puts - shown.length;
   const record = ({ sequence, key, data, ...rest }) =>
-    h(
-      "li",
-      { class: "lab-record", "data-key": sequence, title: `key ${key}: ${data}` },
-      recordLabel({ key, data, ...rest }),
-    );
+    h("li.lab-record", { "data-key": sequence, title: `key ${key}: ${data}` }, recordLabel({ key, data, ...rest }));
   return [
-    earlier > 0 && h("li", { class: "lab-more" }, `${earlier} earlier`),
+    earlier > 0 && h("li.lab-more", `${earlier} earlier`),
     marks(({ position }) => !shown.length || isAfter(shown[0].sequence, position)),
     shown.map((one) => [record(one), marks(({ position }) => position === one.sequence)]),
   ];
 }
 
-function mark(shard, { name, position, behind_ms }) {
+function mark(shard, { name, position, behind_ms, got }) {
   const missing = behind(shard, position);
   const age = behind_ms ? `, ${duration(behind_ms)}` : "";
+  const place = missing ? `${missing} behind${age}` : "at the end";
   return h(
-    "li",
-    { class: "lab-mark", "data-key": `${shard.shard} ${name}` },
+    "li.lab-mark",
+    { "data-key": `${shard.shard} ${name}` },
     `${name} `,
-    h("small", null, missing ? `${missing} behind${age}` : "at the end"),
+    h("small", got ? `got ${got}, ${place}` : place),
   );
 }
 

@@ -8,7 +8,7 @@ const SPEAK_MS = 4000;
 
 export class Voice {
   /** For a screen reader; belongs into the page. */
-  spoken = h("p", { class: "lab-spoken", "aria-live": "polite" });
+  spoken = h("p.lab-spoken", { "aria-live": "polite" });
   #list;
   #last = -SPEAK_MS;
   #waiting;
@@ -19,7 +19,7 @@ export class Voice {
 
   say(sentence, atOnce) {
     if (!sentence) return;
-    this.#list.append(h("li", null, sentence));
+    this.#list.append(h("li", sentence));
     if (this.#list.children.length > SENTENCES) this.#list.firstElementChild.remove();
     clearTimeout(this.#waiting);
     const wait = atOnce ? 0 : this.#last + SPEAK_MS - performance.now();

@@ -33,18 +33,13 @@ export function number(shard) {
   return String(Number(shard.split("-").pop()));
 }
 
-/** `1st`, `2nd`, … */
-export function ordinal(n) {
-  const end = n % 100 > 10 && n % 100 < 14 ? 0 : n % 10;
-  return `${n}${["th", "st", "nd", "rd"][end] ?? "th"}`;
-}
-
 /** The sentence about an event, given the cloud after it; none if there is nothing to say. */
 export function sentence(event, cloud) {
-  const text = SENTENCES[event.kind]?.(event, cloud);
+  const text = SENTENCES[event.kind]?.(event, message(event, cloud), cloud);
   return text && `${text.replace(/^(a|the|message|shard) /, capital)}.`;
 }
 
+/** Given the event, what its message is called, if it has one, and the cloud. */
 const SENTENCES = {
   clock: ({ moved_ms }) => `the clock was moved ahead by ${duration(moved_ms)}`,
   fault: ({ fault, target }) => `a fault on request: ${fault} for ${target}`,
@@ -56,24 +51,22 @@ const SENTENCES = {
     const how = from ? `was moved here from ${from}` : "was sent";
     return `${named(body)} ${how}${group ? `, group ${group}` : ""}${until ? `, delayed for ${duration(until - at)}` : ""}`;
   },
-  deduplicated: (event, cloud) => `a message was sent again and not added: its id is that of ${message(event, cloud)}`,
-  arrived: (event, cloud) => `the delay of ${message(event, cloud)} is over: it is visible`,
-  received: (event, cloud) => {
-    const { reader, receives, until, at } = event;
-    const times = receives > 1 ? ` for the ${ordinal(receives)} time` : "";
+  deduplicated: (_, it) => `a message was sent again and not added: its id is that of ${it}`,
+  arrived: (_, it) => `the delay of ${it} is over: it is visible`,
+  received: ({ reader, receives, until, at }, it) => {
+    const again = receives > 1 ? `, delivery ${receives}` : "";
     const hidden = until > at ? `it is hidden for ${duration(until - at)}` : "it stays visible";
-    return `${reader} received ${message(event, cloud)}${times}: ${hidden}`;
+    return `${reader} received ${it}${again}: ${hidden}`;
   },
   empty: ({ reader }) => `${reader} asked and got nothing`,
-  hidden: (event, cloud) => {
-    const { until, at } = event;
+  hidden: ({ until, at }, it) => {
     const what = until > at ? `stays hidden for ${duration(until - at)} from now` : "was handed back: it is visible again";
-    return `${message(event, cloud)} ${what}`;
+    return `${it} ${what}`;
   },
-  returned: (event, cloud) => `${message(event, cloud)} was not deleted in time: it came back`,
-  deleted: (event, cloud) => `${message(event, cloud)} was deleted`,
-  dead: (event, cloud) => `${message(event, cloud)} was received too often: it goes to ${event.to}`,
-  expired: (event, cloud) => `${message(event, cloud)} is older than the queue keeps it: it is lost`,
+  returned: (_, it) => `${it} was not deleted in time: it came back`,
+  deleted: (_, it) => `${it} was deleted`,
+  dead: ({ to }, it) => `${it} was received too often: it goes to ${to}`,
+  expired: (_, it) => `${it} is older than the queue keeps it: it is lost`,
   refused: ({ operation, code }) => `${operation} was refused: ${code}`,
 
   "stream-created": ({ stream, shards }) => `the stream ${stream} was created with ${count(shards.length, "shard")}`,
@@ -95,7 +88,7 @@ const SENTENCES = {
   "function-created": (event) => `the function ${event.function} was created`,
   "function-deleted": (event) => `the function ${event.function} was deleted`,
   mapping: (event) => `the trigger from ${event.source} to ${event.function} is ${event.state.toLowerCase()}`,
-  polled: ({ mapping, records }, cloud) =>
+  polled: ({ mapping, records }, _, cloud) =>
     `Lambda polled ${cloud.mappings.get(mapping)?.source} and got ${count(records, "record")}`,
   invoked: (event) => {
     const batch = event.records ? ` with a batch of ${event.records}` : "";

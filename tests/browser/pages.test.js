@@ -17,7 +17,9 @@ after(() => Promise.all([desk?.stop(), browser?.close()]));
 /** What axe-core finds, a line each. */
 async function violations(page) {
   const { violations } = await page.evaluate(() => axe.run());
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
+  );
 }
 
 for (const name of PAGES) {

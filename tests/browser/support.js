@@ -141,7 +141,7 @@ async function stepTo(figure, pattern, nth = 1) {
   const found = await figure.evaluate(
     async ({ buttons, children }, [pattern, nth]) => {
       const said = [...children].find((child) => child.matches(".lab-said"));
-      for (let seen = 0; ; ) {
+      for (let seen = 0; ;) {
         await new Promise((drawn) => setTimeout(() => requestAnimationFrame(drawn)));
         if (pattern && new RegExp(pattern).test(said.lastElementChild?.textContent) && ++seen === nth) return true;
         if (buttons.step.disabled) return !pattern;
