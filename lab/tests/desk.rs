@@ -243,6 +243,17 @@ fn the_pages_load_nothing_from_elsewhere() {
 }
 
 #[test]
+fn the_figures_learn_where_the_feed_is_and_lab_is_the_live_page() {
+    let (desk, _book) = Desk::with_page("# First\n");
+    let (head, body) = desk.get("/figures/desk.js");
+    assert!(head.contains("content-type: text/javascript"), "{head}");
+    assert_eq!(body, "window.lab = { origin: location.origin };\n");
+    let (head, _) = desk.get("/lab");
+    assert!(head.starts_with("HTTP/1.1 307"), "{head}");
+    assert!(head.contains("location: /lab.html"), "{head}");
+}
+
+#[test]
 fn an_edit_is_rendered_again() {
     let (desk, book) = Desk::with_page("# First\n\nBefore.\n");
     assert!(desk.get("/").1.contains("Before."));

@@ -16,6 +16,7 @@ test("the speaker notes follow the book and lead it", async () => {
   const opened = book.context().waitForEvent("page");
   await book.getByRole("button", { name: "Open in a second window" }).press("Enter");
   const notes = await opened;
+  notes.on("pageerror", (error) => book.faults.push(error.stack));
   const shows = (title, point) =>
     Promise.all([
       notes.getByRole("heading", { name: title, exact: true }).waitFor(),

@@ -22,7 +22,7 @@ class Desk {
     const desk = new Desk();
     desk.temporary = mkdtempSync(join(tmpdir(), "browser-"));
     desk.process = spawn(join(PROGRAMS, "lab"), ["--port", "0", "--book", ROOT], {
-      env: { ...process.env, TMPDIR: desk.temporary },
+      env: { ...process.env, TMPDIR: desk.temporary, LAB_PROGRESS: desk.progress },
       stdio: ["ignore", "pipe", "inherit"],
     });
     let printed = "";
@@ -32,6 +32,11 @@ class Desk {
     }
     [desk.origin] = printed.match(/http:\/\/127\.0\.0\.1:\d+/);
     return desk;
+  }
+
+  /** The file with the pages that are done. */
+  get progress() {
+    return join(this.temporary, "progress.txt");
   }
 
   async stop() {
