@@ -6,8 +6,8 @@ import { h } from "./draw.js";
 async function mark() {
   await feed.found;
   if (!feed.origin) return;
-  const answer = await fetch(`${feed.origin}/lab/progress`);
-  if (!answer.ok) return;
+  const answer = await fetch(`${feed.origin}/lab/progress`).catch(() => null);
+  if (!answer?.ok) return;
   const { done } = await answer.json();
   for (const page of done) {
     const link = document.querySelector(`mdbook-sidebar-scrollbox a[href$="${page}.html"]`);
