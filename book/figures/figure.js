@@ -145,9 +145,9 @@ export class Figure extends HTMLElement {
     this.#drawing = 0;
     if (this.#shows !== "still") {
       const thing = this.#find(this.#cloud);
+      replace(this.stage, thing ? this.picture(thing, this.#cloud, this.#now) : `There is no such ${this.word} yet.`);
       // A picture that shrinks would pull the page's text up and down.
       this.stage.style.minHeight = `${this.stage.offsetHeight}px`;
-      replace(this.stage, thing ? this.picture(thing, this.#cloud, this.#now) : `There is no such ${this.word} yet.`);
     }
     this.#tell();
     this.#offer();

@@ -220,7 +220,9 @@ test("a screen reader is told the last thing, in a sentence, and not too often",
 test("all figures together are less than 60 KB", async () => {
   const page = await open(browser, `${desk.origin}/lab.html`);
   const bytes = await page.evaluate(() => {
-    const figures = performance.getEntriesByType("resource").filter(({ name }) => /\/figures\/(?!notes)[^/]*\.(js|css)$/.test(name));
+    const figures = performance
+      .getEntriesByType("resource")
+      .filter(({ name }) => /\/figures\/(?!notes)[^/]*\.(js|css)$/.test(name));
     return figures.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0);
   });
   assert.ok(bytes > 40_000 && bytes < 60_000, `${bytes} bytes`);

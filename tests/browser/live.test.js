@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { writeFileSync } = require("node:fs");
 const { after, afterEach, before, beforeEach, test } = require("node:test");
-const { Desk, launch, open, screenshot, serve, stepTo } = require("./support.js");
+const { Desk, launch, open, overflow, screenshot, serve, stepTo, violations } = require("./support.js");
 
 let desk, browser;
 before(async () => (browser = await launch()));
@@ -62,6 +62,7 @@ test("send, two receivers, kill -9 of one: its messages come back and go to the 
   assert.equal(await column(figure, "In the queue").locator(".lab-back").count(), held);
   await until(figure.locator(".lab-said"), /was not deleted in time: it came back/);
   await screenshot(figure, "live-kill-2-came-back");
+  assert.deepEqual(await violations(page), []);
 
   const third = desk.spawn("receive");
   await until(figure.locator(".lab-title"), /0 visible, 0 in flight, 12 deleted/);
@@ -157,8 +158,12 @@ test("Lambda polls, invokes and logs, and the live page shows all of it", async 
   await until(column(cloud, "Roles"), /SQSFunction-Role-\w+ .*AWSLambdaSQSQueueExecutionRole/);
   await until(column(cloud, "Log"), /"Message":3/);
   await screenshot(live, "live-cloud-light");
+  assert.deepEqual(await violations(live), [], "in the light theme");
   await live.evaluate(() => document.getElementById("mdbook-theme-navy").click());
   await screenshot(live, "live-cloud-navy");
+  assert.deepEqual(await violations(live), [], "in the theme navy");
+  await live.setViewportSize({ width: 320, height: 900 });
+  assert.ok((await overflow(live)) <= 0, "wider than 320 pixels");
   assert.deepEqual([page.faults, live.faults], [[], []]);
 });
 
@@ -185,6 +190,20 @@ test("the live page moves the clock and asks for faults", async () => {
   await desk.run("send", "--count", "1"); // the SDK tries again
   await until(cloud, /No fault waits/);
   await until(cloud, /StandardQueue 2 visible/);
+  assert.deepEqual(page.faults, []);
+});
+
+test("what a message says is text and nothing else", async () => {
+  await desk.run("create");
+  const page = await open(browser, `${desk.origin}/04-receive.html`);
+  await until(page.locator("lab-queue .lab-about"), /Live/);
+  await fetch(desk.origin, {
+    method: "POST",
+    headers: { "x-amz-target": "AmazonSQS.SendMessage" },
+    body: JSON.stringify({ QueueUrl: `${desk.origin}/000000000000/StandardQueue`, MessageBody: "<b>1</b><img src=x>" }),
+  });
+  await until(page.locator("lab-queue .lab-card"), /<b>1<\/b><img sr…/);
+  assert.equal(await page.locator("lab-queue img").count(), 0);
   assert.deepEqual(page.faults, []);
 });
 

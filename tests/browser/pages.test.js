@@ -2,11 +2,8 @@
 // violation that axe-core finds, and pictures without scripts.
 
 const assert = require("node:assert/strict");
-const { readFileSync } = require("node:fs");
 const { after, before, test } = require("node:test");
-const { Desk, PAGES, launch, open, overflow } = require("./support.js");
-
-const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const { Desk, PAGES, launch, open, overflow, violations } = require("./support.js");
 
 let desk, browser;
 before(async () => {
@@ -14,20 +11,11 @@ before(async () => {
 });
 after(() => Promise.all([desk?.stop(), browser?.close()]));
 
-/** What axe-core finds, a line each. */
-async function violations(page) {
-  const { violations } = await page.evaluate(() => axe.run());
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
-  );
-}
-
 for (const name of PAGES) {
   test(`${name} in a browser`, async () => {
     const url = `${desk.origin}/${name}.html`;
     const page = await open(browser, url);
     assert.ok((await overflow(page)) <= 0, "wider than 1280 pixels");
-    await page.evaluate(AXE);
     assert.deepEqual(await violations(page), [], "in the light theme");
     await page.evaluate(() => document.getElementById("mdbook-theme-navy").click());
     assert.deepEqual(await violations(page), [], "in the theme navy");
@@ -54,7 +42,6 @@ for (const name of PAGES) {
 
 test("the other dark and light themes, on a page with everything", async () => {
   const page = await open(browser, `${desk.origin}/06-dead-letters.html`);
-  await page.evaluate(AXE);
   for (const theme of ["rust", "coal", "ayu"]) {
     await page.evaluate((theme) => document.getElementById(`mdbook-theme-${theme}`).click(), theme);
     assert.deepEqual(await violations(page), [], theme);

@@ -9,7 +9,7 @@ const { Desk, ROOT, launch, open, stepTo } = require("./support.js");
 
 /** The page, the figure's word and run, and the sentence of the moment; which one of several. */
 const STILLS = [
-  ["04-receive", "queue", "receive", /came back/],
+  ["04-receive", "queue", "receive", /came back/, 3],
   ["05-visibility", "queue", "visibility", /received “Order 1”/],
   ["06-dead-letters", "queue", "dead-letters", /was moved here/],
   ["10-groups", "queue", "groups", /“B1” was sent/],

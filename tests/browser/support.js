@@ -13,6 +13,8 @@ const PROGRAMS = join(TARGET, "debug");
 const SCREENSHOTS = join(TARGET, "browser/screenshots");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
 /** The pages of the book, as the summary has them, without their ending. */
 const PAGES = [...readFileSync(join(ROOT, "book/SUMMARY.md"), "utf8").matchAll(/\]\((.*)\.md\)/g)].map(([, page]) => page);
 
@@ -139,6 +141,15 @@ function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }
 
+/** What axe-core finds in the page as it is now, a line each. */
+async function violations(page) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run());
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
+  );
+}
+
 /** Presses Step until the sentence of the event is the `nth` to match; without a pattern, to the end. */
 async function stepTo(figure, pattern, nth = 1) {
   await figure.getByRole("button", { name: "Step" }).click();
@@ -164,4 +175,4 @@ function screenshot(what, name) {
   return what.screenshot({ path, animations: "disabled", style: "#mdbook-menu-bar { visibility: hidden }" });
 }
 
-module.exports = { Desk, PAGES, ROOT, launch, open, overflow, screenshot, serve, stepTo };
+module.exports = { Desk, PAGES, ROOT, launch, open, overflow, screenshot, serve, stepTo, violations };
