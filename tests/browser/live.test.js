@@ -162,8 +162,9 @@ test("Lambda polls, invokes and logs, and the live page shows all of it", async 
   await live.evaluate(() => document.getElementById("mdbook-theme-navy").click());
   await screenshot(live, "live-cloud-navy");
   assert.deepEqual(await violations(live), [], "in the theme navy");
-  await live.setViewportSize({ width: 320, height: 900 });
-  assert.ok((await overflow(live)) <= 0, "wider than 320 pixels");
+  const phone = await open(browser, `${desk.origin}/lab`, { width: 320 });
+  await until(phone.locator("lab-cloud"), /SQSFunction 0 running/);
+  assert.ok((await overflow(phone)) <= 0, "wider than 320 pixels");
   assert.deepEqual([page.faults, live.faults], [[], []]);
 });
 

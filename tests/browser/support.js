@@ -136,9 +136,14 @@ async function open(browser, url, { theme = "light", width = 1280, height = 900,
   return page;
 }
 
-/** How many pixels the page is wider than its window. */
+/** How many pixels the page is wider than its window, or something in a figure beyond the figure. */
 function overflow(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  return page.evaluate(() => {
+    const right = (element) => Math.round(element.getBoundingClientRect().right);
+    const figures = [...document.querySelectorAll("lab-queue, lab-stream, lab-function, lab-cloud")];
+    const beyond = figures.flatMap((figure) => [...figure.querySelectorAll("*")].map((it) => right(it) - right(figure)));
+    return Math.max(document.documentElement.scrollWidth - innerWidth, ...beyond);
+  });
 }
 
 /** What axe-core finds in the page as it is now, a line each. */
