@@ -147,16 +147,17 @@ test("Lambda polls, invokes and logs, and the live page shows all of it", async 
   await desk.run("allow", "sqs-function");
   await desk.run("trigger", "sqs-function");
   await until(column(figure, "Lambda polls"), /StandardQueue enabled/);
-  await desk.run("send", "--count", "3");
-  await until(figure.locator(".lab-lines"), /"Message":3/);
-  await until(figure.locator(".lab-title"), /SQSFunction 0 running, \d warm, \d ended well, 0 failed/);
+  // One message: the log's last lines have room for it, in whatever order others would come.
+  await desk.run("send", "--count", "1");
+  await until(figure.locator(".lab-lines"), /"Message":1/);
+  await until(figure.locator(".lab-title"), /SQSFunction 0 running, 1 warm, 1 ended well, 0 failed/);
   await screenshot(figure, "live-function");
 
   const cloud = live.locator("lab-cloud");
-  await until(cloud, /StandardQueue 0 visible, 0 in flight, 3 deleted/);
+  await until(cloud, /StandardQueue 0 visible, 0 in flight, 1 deleted/);
   await until(column(cloud, "Functions"), /SQSFunction 0 running/);
   await until(column(cloud, "Roles"), /SQSFunction-Role-\w+ .*AWSLambdaSQSQueueExecutionRole/);
-  await until(column(cloud, "Log"), /"Message":3/);
+  await until(column(cloud, "Log"), /"Message":1/);
   await screenshot(live, "live-cloud-light");
   assert.deepEqual(await violations(live), [], "in the light theme");
   await live.evaluate(() => document.getElementById("mdbook-theme-navy").click());
