@@ -910,6 +910,9 @@ fn a_refused_consumer_is_not_registered() {
     let cloud = start();
     create_stream(&cloud, "s", 1);
     let tags: BTreeMap<_, _> = (0..51).map(|n| (format!("tag{n}"), "v")).collect();
+    let stream = json!({"StreamName": "t", "ShardCount": 1, "Tags": tags});
+    let (code, _) = kinesis_error(&cloud, "CreateStream", stream);
+    assert_eq!(code, "InvalidArgumentException");
     for (input, expected) in [
         (
             json!({"StreamARN": ARN, "ConsumerName": "c", "Tags": {"!": "v"}}),
@@ -917,7 +920,7 @@ fn a_refused_consumer_is_not_registered() {
         ),
         (
             json!({"StreamARN": ARN, "ConsumerName": "c", "Tags": tags}),
-            "ValidationException",
+            "InvalidArgumentException",
         ),
         (
             json!({"StreamARN": ARN.replace("us-east-1", "eu-west-1"), "ConsumerName": "c"}),

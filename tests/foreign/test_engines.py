@@ -22,6 +22,9 @@ FIRST = [
     "create",
     "send --count 20",
     "receive --count 20",
+    "send --count 1",
+    "crash",
+    "set VisibilityTimeout=60",
     "create fifo-queue",
     "fifo --count 20",
     "send-same",
@@ -29,6 +32,7 @@ FIRST = [
     "put --count 20",
     "get --count 20 --from start",
     "checkpoints --count 20",
+    "put-one customer-7 created",
 ]
 FUNCTIONS = [
     command
@@ -41,11 +45,12 @@ FUNCTIONS = [
         f"trigger {function}",
         f"{sends} --count 10",
         f"logs {function} --count 1",
+        f"adjust {function} --report",
     ]
 ]
 LAST = ["cleanup"]
-# It runs the others, and cleans up under their feet.
-TOUR = {"tour"}
+# The tour runs the others, and cleans up under their feet. `check` starts the other one, with a page.
+NOT_ALONE = {"tour", "check-functions"}
 # They wait for minutes or days, and only the local cloud has a clock to move.
 TOO_LONG = {"half-a-batch", "old-iterator", "retention"}
 # They need functions, a role that is denied something, and a clock to move: Moto runs functions in Docker only, and
@@ -66,7 +71,7 @@ def programs() -> list[str]:
     """The experiments: all programs but those that come first and last."""
     folders = ["snippets/src/bin", "snippets/deployment/src/bin"]
     found = {file.stem for folder in folders for file in (PROJECT / folder).glob("*.rs")}
-    return sorted(found - TOUR - {command.split()[0] for command in FIRST + FUNCTIONS + LAST})
+    return sorted(found - NOT_ALONE - {command.split()[0] for command in FIRST + FUNCTIONS + LAST})
 
 
 def run(command: str, url: str) -> str:

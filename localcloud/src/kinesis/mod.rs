@@ -78,8 +78,10 @@ pub const CHANGES: Duration = Duration::from_millis(300);
 const ON_DEMAND_SHARDS: u32 = 4;
 const LONGEST_RETENTION_HOURS: f64 = 8760.0;
 const LARGEST_RECORD: usize = 10 * 1024 * 1024;
+/// In one request.
+const MOST_TAGS: usize = 200;
 /// Of one resource.
-const MOST_TAGS: usize = 50;
+const MOST_TAGS_KEPT: usize = 50;
 /// What one answer of `ListShards` holds, however many were asked for.
 const MOST_LISTED: u64 = 1000;
 const SHARD_FILTERS: [&str; 6] = [
@@ -298,6 +300,9 @@ impl Kinesis {
 
     async fn create_stream(&self, input: &Value) -> Result<Value, ApiError> {
         let name = text(input, "StreamName");
+        if tags(&input["Tags"]).len() > MOST_TAGS_KEPT {
+            return Err(invalid("A resource cannot have more than 50 tags."));
+        }
         let of_crate = json!({ "StreamName": name, "ShardCount": input["ShardCount"] });
         self.dispatch(Operation::CreateStream, of_crate).await?;
         let now = self.0.clock.now();
