@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "each test uses its own part")]
 mod session;
 
+use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
 use snippets::check::PAGES;
 use std::collections::BTreeSet;
@@ -501,7 +502,7 @@ impl Reader {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for what the programs write");
         let options = Options {
-            patience: Some(Duration::from_millis(200)),
+            pace: Pace::Patient(Duration::from_millis(200)),
             ..Options::default()
         };
         let cloud = LocalCloud::start(options).expect("the local cloud starts");

@@ -10,7 +10,7 @@
 mod session;
 
 #[allow(dead_code, reason = "the tests of the local cloud use it all")]
-#[path = "../localcloud/tests/support/feed.rs"]
+#[path = "../localcloud/tests/suite/support/feed.rs"]
 mod feed;
 
 use feed::Feed;

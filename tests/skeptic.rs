@@ -1,6 +1,7 @@
 //! Builds and runs every Rust block of the book against a local cloud of this process. A test is named after its
 //! chapter, heading and line: `send_sect_sending_line_14`.
 
+use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
 use std::any::Any;
 use std::collections::HashMap;
@@ -47,7 +48,7 @@ static CLOUD: LazyLock<LocalCloud> = LazyLock::new(|| {
 /// Starts a local cloud and makes it the one that programs started from now on connect to.
 fn start() -> LocalCloud {
     let cloud = LocalCloud::start(Options {
-        patience: Some(PATIENCE),
+        pace: Pace::Patient(PATIENCE),
         ..Options::default()
     })
     .expect("the local cloud starts");

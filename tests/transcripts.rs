@@ -15,6 +15,7 @@
 
 mod session;
 
+use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
 use session::{redact, run, SEED};
 use snapbox::report::{write_diff, Palette};
@@ -131,7 +132,11 @@ fn session(file: &Path, skip_waits: bool) -> Session {
 fn replay(shown: &str, folder: &Path, skip_waits: bool) -> (String, Duration) {
     let cloud = LocalCloud::start(Options {
         seed: SEED,
-        patience: skip_waits.then_some(Duration::from_millis(200)),
+        pace: if skip_waits {
+            Pace::Patient(Duration::from_millis(200))
+        } else {
+            Pace::Machine
+        },
         ..Options::default()
     })
     .expect("the local cloud starts");

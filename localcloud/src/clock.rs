@@ -12,6 +12,19 @@ pub type Millis = u64;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How a clock goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// With the machine's clock.
+    #[default]
+    Machine,
+    /// For tests: with the machine's clock; and when someone waits for a time and nobody has asked for anything for
+    /// so long, it goes to that time. So the end of a long poll costs a moment, not its twenty seconds.
+    Patient(Duration),
+    /// For tests: only [`Clock::advance`] moves it. A second is over when the test says so.
+    Stopped,
+}
+
 /// A wall clock that can be moved forward, never back. Clones show the same time.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
@@ -20,7 +33,7 @@ struct Inner {
     started: Instant,
     started_at: Millis,
     moved: watch::Sender<Millis>,
-    patience: Option<Duration>,
+    pace: Pace,
     requests: AtomicU64,
     /// How much is being worked on, see [`Clock::work`].
     at_work: AtomicU64,
@@ -31,12 +44,10 @@ struct Inner {
 
 impl Clock {
     pub fn new() -> Self {
-        Self::with_patience(None)
+        Self::with_pace(Pace::Machine)
     }
 
-    /// For tests: when someone waits for a time and nobody has asked for anything for so long, the clock goes to that
-    /// time. So the end of a long poll costs a moment, not its twenty seconds.
-    pub fn with_patience(patience: Option<Duration>) -> Self {
+    pub fn with_pace(pace: Pace) -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -44,7 +55,7 @@ impl Clock {
             started: Instant::now(),
             started_at: since_epoch.as_millis() as Millis,
             moved: watch::Sender::new(0),
-            patience,
+            pace,
             requests: AtomicU64::new(0),
             at_work: AtomicU64::new(0),
             awaited: Mutex::default(),
@@ -67,7 +78,11 @@ impl Clock {
     /// The time in the local cloud: the machine's, plus what the clock was moved by.
     pub fn now(&self) -> Millis {
         let moved = *self.0.moved.borrow();
-        self.0.started_at + self.0.started.elapsed().as_millis() as Millis + moved
+        let gone = match self.0.pace {
+            Pace::Stopped => 0,
+            Pace::Machine | Pace::Patient(_) => self.0.started.elapsed().as_millis() as Millis,
+        };
+        self.0.started_at + gone + moved
     }
 
     /// When the local cloud started.
@@ -110,7 +125,10 @@ impl Clock {
     }
 
     async fn wait(&self, time: Millis, place: Option<&Place<'_>>) {
-        let patience = self.0.patience.filter(|_| place.is_some());
+        let patience = match self.0.pace {
+            Pace::Patient(patience) if place.is_some() => Some(patience),
+            _ => None,
+        };
         let mut moves = self.0.moved.subscribe();
         loop {
             let left = Duration::from_millis(time.saturating_sub(self.now()));
@@ -119,7 +137,7 @@ impl Clock {
             }
             let requests = self.requests();
             tokio::select! {
-                () = tokio::time::sleep(patience.unwrap_or(left).min(left)) => {
+                () = tokio::time::sleep(patience.unwrap_or(left).min(left)), if self.0.pace != Pace::Stopped => {
                     let is_quiet = requests == self.requests() && !self.is_at_work();
                     if patience.is_some() && is_quiet && place.is_some_and(Place::is_first) {
                         self.advance(left);
@@ -206,8 +224,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stopped_clock_goes_where_it_is_moved() {
+        let clock = Clock::with_pace(Pace::Stopped);
+        let (began, due) = (clock.now(), clock.now() + 50);
+        let moved = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(clock.now(), began);
+            clock.advance(Duration::from_millis(50));
+        };
+        tokio::join!(clock.sleep_until(due), moved);
+        assert_eq!(clock.now(), due);
+    }
+
+    #[tokio::test]
     async fn an_impatient_clock_goes_to_the_first_time_waited_for() {
-        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(20)));
         let (near, far) = (clock.now() + 3_600_000, clock.now() + 7_200_000);
         let began = Instant::now();
         tokio::join!(clock.sleep_until(far), async {
@@ -219,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn while_somebody_asks_an_impatient_clock_stays() {
-        let clock = Clock::with_patience(Some(Duration::from_millis(200)));
+        let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(200)));
         let busy = async {
             for _ in 0..100 {
                 clock.note_request();
@@ -235,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn while_somebody_works_an_impatient_clock_stays() {
-        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(20)));
         let (work, due) = (clock.work(), clock.now() + 3_600_000);
         let released = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -263,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_idle_wait_moves_no_clock_but_ends_with_it() {
-        let clock = Clock::with_patience(Some(Duration::from_millis(20)));
+        let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(20)));
         let due = clock.now() + 3_600_000;
         let idle = async {
             clock.idle_until(due).await;

@@ -30,7 +30,7 @@ pub mod sqs;
 pub mod sts;
 pub mod wire;
 
-use clock::Clock;
+use clock::{Clock, Pace};
 use cloudformation::CloudFormation;
 use events::Events;
 use faults::Faults;
@@ -62,8 +62,8 @@ pub struct Options {
     pub port: u16,
     /// Decides every random choice of the local cloud: where a message is kept, what a short poll sees.
     pub seed: u64,
-    /// For tests: how long nobody asks for anything before the clock goes to the next time that is waited for.
-    pub patience: Option<Duration>,
+    /// How the clock goes.
+    pub pace: Pace,
     /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
     pub stream_changes: Duration,
     /// The file with the names of the pages that the reader has done, one a line. It need not exist.
@@ -77,7 +77,7 @@ impl Default for Options {
         Self {
             port: 0,
             seed: 1,
-            patience: None,
+            pace: Pace::Machine,
             stream_changes: kinesis::CHANGES,
             progress: None,
             pages: None,
@@ -122,7 +122,7 @@ impl LocalCloud {
             .build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
-        let clock = Clock::with_patience(options.patience);
+        let clock = Clock::with_pace(options.pace);
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);

@@ -59,7 +59,7 @@ fn the_same_on_every_page_and_then_the_whole_tour_twice() {
 
 fn cloud() -> LocalCloud {
     let options = Options {
-        patience: Some(Duration::from_millis(200)),
+        pace: Pace::Patient(Duration::from_millis(200)),
         ..Options::default()
     };
     LocalCloud::start(options).expect("the local cloud starts")

@@ -1,15 +1,13 @@
 //! Strangers at the door: garbage, foreign names, bodies too large, clients too slow or too many. Each gets AWS's
 //! own error or a clean refusal, and the queue has lost nothing.
 
-mod support;
-
+use crate::support::*;
 use localcloud::faults::{Fault, Kind};
 use localcloud::LocalCloud;
 use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use support::*;
 
 /// A cloud with one queue and one message in it.
 fn with_a_message() -> (LocalCloud, String) {

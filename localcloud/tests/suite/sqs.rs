@@ -1,14 +1,12 @@
 //! The operations of SQS over the wire, as AWS documents them, with time moved instead of waited for.
 
-mod support;
-
+use crate::support::*;
 use localcloud::faults::{Fault, Kind};
 use localcloud::LocalCloud;
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 

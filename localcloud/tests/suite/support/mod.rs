@@ -1,11 +1,10 @@
 //! A client that writes HTTP by hand, so that a test can also write it wrongly.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 pub mod feed;
 pub mod functions;
 pub mod model;
 
+use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
 use serde_json::{json, Value};
 use std::io::{Read, Write};
@@ -17,22 +16,27 @@ const SOON: Duration = Duration::from_millis(20);
 
 /// Waits that nobody ends are skipped after a moment.
 pub fn start() -> LocalCloud {
-    start_with(Some(Duration::from_millis(100)), SOON)
+    start_with(Pace::Patient(Duration::from_millis(100)), SOON)
 }
 
 /// For a test in which another thread ends a wait: the clock goes by itself, and where the test moves it to.
 pub fn start_patient() -> LocalCloud {
-    start_with(None, SOON)
+    start_with(Pace::Machine, SOON)
+}
+
+/// For a test in which a second is over when the test says so: only the test moves the clock.
+pub fn start_stopped() -> LocalCloud {
+    start_with(Pace::Stopped, SOON)
 }
 
 /// For a test that looks at a stream while it changes.
 pub fn start_slow() -> LocalCloud {
-    start_with(None, localcloud::kinesis::CHANGES)
+    start_with(Pace::Machine, localcloud::kinesis::CHANGES)
 }
 
-fn start_with(patience: Option<Duration>, stream_changes: Duration) -> LocalCloud {
+fn start_with(pace: Pace, stream_changes: Duration) -> LocalCloud {
     let options = Options {
-        patience,
+        pace,
         stream_changes,
         ..Options::default()
     };

@@ -1,16 +1,14 @@
 //! Functions: created, changed and deleted as AWS does it, and run as real processes over the Runtime API: kept warm,
 //! killed when they take too long, reported when they crash, gone with the local cloud.
 
-mod support;
-
+use crate::support::functions::*;
+use crate::support::*;
 use localcloud::LocalCloud;
 use serde_json::{json, Map, Value};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use support::functions::*;
-use support::*;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
@@ -956,7 +954,12 @@ fn a_cloud_to_kill() {
 #[cfg(target_os = "linux")]
 fn no_process_outlives_a_cloud_that_is_killed() {
     let mut cloud = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--ignored", "--exact", "a_cloud_to_kill", "--nocapture"])
+        .args([
+            "--ignored",
+            "--exact",
+            "lambda::a_cloud_to_kill",
+            "--nocapture",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .expect("a process");

@@ -1,8 +1,8 @@
 //! A FIFO queue beside a reference model: each group in order, none with two receivers at once, nothing lost,
 //! under random operations and clock jumps; and its operations over the wire.
 
-mod support;
-
+use crate::support::model::*;
+use crate::support::*;
 use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
@@ -11,8 +11,6 @@ use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use support::model::*;
-use support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,9 @@
 //! Kinesis over HTTP: every operation, the limits of a shard, iterators and their end, and fan-out.
 
-mod support;
-
+use crate::support::{
+    active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start,
+    start_patient, start_slow,
+};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use localcloud::faults::{Fault, Kind};
 use localcloud::LocalCloud;
@@ -9,10 +11,6 @@ use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use support::{
-    active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start,
-    start_patient, start_slow,
-};
 
 const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
 const THROTTLED: &str = "ProvisionedThroughputExceededException";

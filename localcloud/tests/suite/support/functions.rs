@@ -17,7 +17,10 @@ pub const ROLE: &str = "arn:aws:iam::000000000000:role/function";
 pub fn function_zip() -> &'static str {
     static ZIP: OnceLock<String> = OnceLock::new();
     ZIP.get_or_init(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/bootstrap.rs");
+        let source = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/suite/support/bootstrap.rs"
+        );
         let program = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("bootstrap-{}", std::process::id()));
         let rustc = std::env::var("RUSTC").unwrap_or("rustc".to_owned());

@@ -1,8 +1,10 @@
 //! The feed of the local cloud: every kind of event, in order, without a gap or a repeat, and the same story as the
 //! state tells that a newcomer gets.
 
-mod support;
-
+use crate::support::feed::Feed;
+use crate::support::functions::{create_function, create_role, invoke, lambda, settled};
+use crate::support::model::cases;
+use crate::support::*;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use localcloud::LocalCloud;
 use proptest::prelude::*;
@@ -10,10 +12,6 @@ use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::feed::Feed;
-use support::functions::{create_function, create_role, invoke, lambda, settled};
-use support::model::cases;
-use support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 

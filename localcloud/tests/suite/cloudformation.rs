@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const BASE: &str = "http://127.0.0.1:4566";
-const LAB_TEMPLATE: &str = include_str!("../../templates/standard-queue.yaml");
-const FIFO_TEMPLATE: &str = include_str!("../../templates/fifo-queue.yaml");
-const STREAM_TEMPLATE: &str = include_str!("../../templates/kinesis-stream.yaml");
+const LAB_TEMPLATE: &str = include_str!("../../../templates/standard-queue.yaml");
+const FIFO_TEMPLATE: &str = include_str!("../../../templates/fifo-queue.yaml");
+const STREAM_TEMPLATE: &str = include_str!("../../../templates/kinesis-stream.yaml");
 
 /// A cloud without its door.
 struct Cloud {

@@ -1,7 +1,6 @@
 //! CloudWatch Logs: what is written is read again, in order, page by page, until its retention is over.
 
-mod support;
-
+use crate::support::{logs, logs_error, logs_raw, start};
 use localcloud::clock::Clock;
 use localcloud::events::Events;
 use localcloud::logs::Logs;
@@ -9,7 +8,6 @@ use localcloud::LocalCloud;
 use proptest::prelude::*;
 use serde_json::{json, Value};
 use std::time::Duration;
-use support::{logs, logs_error, logs_raw, start};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 

@@ -1,13 +1,11 @@
 //! IAM: roles and policies come and go in AWS's order, and what a role may do follows them.
 
-mod support;
-
+use crate::support::{iam_raw, start};
 use localcloud::clock::Clock;
 use localcloud::events::Events;
 use localcloud::faults::{Fault, Faults, Kind};
 use localcloud::iam::{Iam, POLICY_DELAY};
 use std::time::Duration;
-use support::{iam_raw, start};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const ONE_QUEUE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"arn:aws:sqs:*:*:StandardQueue"}}"#;

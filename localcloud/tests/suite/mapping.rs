@@ -1,11 +1,11 @@
 //! Event source mappings, with functions that run in this process: what reaches a function, how often, in which order,
 //! and what happens to what it fails.
 
-mod support;
-
+use crate::support::functions::{create_function, create_role, lambda};
+use crate::support::iam_raw;
 use bytes::Bytes;
 use hyper::{Method, Uri};
-use localcloud::clock::Clock;
+use localcloud::clock::{Clock, Pace};
 use localcloud::events::Events;
 use localcloud::faults::Faults;
 use localcloud::kinesis::Kinesis;
@@ -19,8 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::functions::{create_function, create_role, lambda};
-use support::iam_raw;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/reader";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:work";
@@ -108,15 +106,15 @@ struct Lab {
 impl Lab {
     /// Waits that nobody ends are skipped.
     fn new(handler: impl Fn(&Value) -> Result<Value, ()> + Send + Sync + 'static) -> Self {
-        Self::with(Some(PATIENCE), Duration::ZERO, handler)
+        Self::with(Pace::Patient(PATIENCE), Duration::ZERO, handler)
     }
 
     fn with(
-        patience: Option<Duration>,
+        pace: Pace,
         takes: Duration,
         handler: impl Fn(&Value) -> Result<Value, ()> + Send + Sync + 'static,
     ) -> Self {
-        let clock = Clock::with_patience(patience);
+        let clock = Clock::with_pace(pace);
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
@@ -856,7 +854,7 @@ async fn a_mapping_is_disabled_changed_and_enabled() {
 
 #[tokio::test]
 async fn a_change_waits_for_the_batch_under_way() {
-    let lab = Lab::with(Some(PATIENCE), Duration::from_millis(300), succeed);
+    let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(300), succeed);
     let queue = lab.queue("q", json!({})).await;
     let uuid = lab.map("q", json!({})).await;
     lab.send(&queue, &["a"]).await;
@@ -896,7 +894,7 @@ async fn a_change_hands_over_what_was_received_for_a_batch() {
     let disables = ("PUT", json!({ "Enabled": false }));
     let updates = ("PUT", json!({ "BatchSize": 50 }));
     for (method, change) in [disables, updates, ("DELETE", Value::Null)] {
-        let lab = Lab::with(None, Duration::ZERO, succeed);
+        let lab = Lab::with(Pace::Machine, Duration::ZERO, succeed);
         let dead = lab.queue("dead", json!({})).await;
         let policy = json!({ "deadLetterTargetArn": arn("dead"), "maxReceiveCount": 1 });
         let attributes = json!({ "RedrivePolicy": policy.to_string() });
@@ -971,7 +969,7 @@ async fn a_message_arrives_as_aws_shows_it_and_is_deleted() {
 
 #[tokio::test]
 async fn one_bad_message_repeats_its_whole_batch() {
-    let lab = Lab::with(None, Duration::ZERO, choke);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, choke);
     let queue = lab.queue("q", json!({ "VisibilityTimeout": "30" })).await;
     lab.send(&queue, &TEN).await;
     lab.map("q", json!({})).await;
@@ -990,7 +988,7 @@ async fn one_bad_message_repeats_its_whole_batch() {
 
 #[tokio::test]
 async fn with_reported_failures_only_the_bad_message_is_repeated() {
-    let lab = Lab::with(None, Duration::ZERO, report);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, report);
     let queue = lab.queue("q", json!({ "VisibilityTimeout": "30" })).await;
     lab.send(&queue, &TEN).await;
     lab.map("q", json!({ "FunctionResponseTypes": [REPORTS] }))
@@ -1041,7 +1039,9 @@ async fn an_odd_report_fails_the_batch_or_passes_it_as_aws_says() {
         (json!({ "batchItemFailures": [{ "id": "unknown" }] }), true),
     ] {
         let answer_again = answer.clone();
-        let lab = Lab::with(None, Duration::ZERO, move |_| Ok(answer_again.clone()));
+        let lab = Lab::with(Pace::Machine, Duration::ZERO, move |_| {
+            Ok(answer_again.clone())
+        });
         let queue = lab.queue("q", json!({})).await;
         lab.send(&queue, &["a", "b"]).await;
         lab.map("q", json!({ "FunctionResponseTypes": [REPORTS] }))
@@ -1105,7 +1105,7 @@ async fn a_poller_that_waits_for_ever_moves_no_impatient_clock() {
 
 #[tokio::test]
 async fn a_slow_function_keeps_an_impatient_clock_where_it_is() {
-    let lab = Lab::with(Some(PATIENCE), PATIENCE * 8, succeed);
+    let lab = Lab::with(Pace::Patient(PATIENCE), PATIENCE * 8, succeed);
     let queue = lab.queue("q", json!({})).await;
     let other = lab.queue("other", json!({})).await;
     lab.map("q", json!({})).await;
@@ -1157,7 +1157,7 @@ async fn a_window_fills_a_batch_of_more_than_ten_or_ends() {
 
 #[tokio::test]
 async fn a_window_longer_than_the_visibility_timeout_repeats_messages() {
-    let lab = Lab::with(None, Duration::ZERO, succeed);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, succeed);
     let queue = lab.queue("q", json!({ "VisibilityTimeout": "30" })).await;
     lab.map(
         "q",
@@ -1200,7 +1200,7 @@ async fn an_event_is_no_larger_than_six_megabytes() {
 
 #[tokio::test]
 async fn a_fifo_queue_is_processed_in_the_order_of_each_group() {
-    let lab = Lab::with(Some(PATIENCE), Duration::from_millis(1), succeed);
+    let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(1), succeed);
     let queue = lab.queue("q.fifo", json!({ "FifoQueue": "true" })).await;
     for n in 0..10 {
         let bodies: Vec<_> = ["a", "b", "c"]
@@ -1244,7 +1244,7 @@ async fn a_failure_holds_its_fifo_group_back_and_no_other() {
             .collect();
         Ok(json!({ "batchItemFailures": failures }))
     };
-    let lab = Lab::with(None, Duration::ZERO, stop);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, stop);
     let queue = lab.queue("q.fifo", json!({ "FifoQueue": "true" })).await;
     lab.send_in_groups(&queue, &[("a", "a0"), ("a", "a1-poison"), ("a", "a2")])
         .await;
@@ -1268,7 +1268,7 @@ async fn a_failure_holds_its_fifo_group_back_and_no_other() {
 
 #[tokio::test]
 async fn a_fifo_batch_too_large_for_one_event_stops_at_the_event_that_fails() {
-    let lab = Lab::with(None, Duration::ZERO, choke);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, choke);
     let queue = lab.queue("q.fifo", json!({ "FifoQueue": "true" })).await;
     for n in 0..8 {
         let start = if n == 0 { "poison" } else { "fine" };
@@ -1286,7 +1286,7 @@ async fn a_fifo_batch_too_large_for_one_event_stops_at_the_event_that_fails() {
 #[tokio::test]
 async fn so_many_batches_run_at_a_time() {
     for (scaling, most) in [(json!({}), 5), (json!({ "MaximumConcurrency": 2 }), 2)] {
-        let lab = Lab::with(Some(PATIENCE), Duration::from_millis(40), succeed);
+        let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(40), succeed);
         let queue = lab.queue("q", json!({})).await;
         for _ in 0..2 {
             lab.send(&queue, &["a", "b", "c", "d", "e", "f", "g", "h"])
@@ -1446,7 +1446,7 @@ async fn a_mapping_begins_where_it_is_told_to() {
 
 #[tokio::test]
 async fn records_come_in_order_in_batches_of_their_size() {
-    let lab = Lab::with(Some(PATIENCE), Duration::from_millis(1), succeed);
+    let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(1), succeed);
     lab.stream(1).await;
     let texts: Vec<_> = (0..25).map(|n| n.to_string()).collect();
     let records: Vec<_> = texts.iter().map(|text| ("k", text.as_str())).collect();
@@ -1467,7 +1467,7 @@ async fn records_come_in_order_in_batches_of_their_size() {
 
 #[tokio::test]
 async fn a_window_gathers_records() {
-    let lab = Lab::with(None, Duration::ZERO, succeed);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, succeed);
     lab.stream(1).await;
     let settings = json!({ "StartingPosition": "LATEST", "BatchSize": 3, "MaximumBatchingWindowInSeconds": 300 });
     lab.map("stream/s", settings).await;
@@ -1490,7 +1490,7 @@ async fn a_window_gathers_records() {
 
 #[tokio::test]
 async fn one_bad_record_blocks_its_shard_without_end() {
-    let lab = Lab::with(None, Duration::ZERO, choke);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, choke);
     lab.stream(1).await;
     lab.put(&ten_records()).await;
     lab.map("stream/s", json!({ "StartingPosition": "TRIM_HORIZON" }))
@@ -1688,7 +1688,7 @@ async fn what_is_given_up_is_told_to_the_destination() {
 
 #[tokio::test]
 async fn a_record_that_is_too_old_is_given_up_unseen() {
-    let lab = Lab::with(None, Duration::ZERO, choke);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, choke);
     let failed = lab.queue("failed", json!({})).await;
     lab.stream(1).await;
     lab.put(&[("key", "old")]).await;
@@ -1728,7 +1728,7 @@ async fn a_record_that_is_too_old_is_given_up_unseen() {
 
 #[tokio::test]
 async fn a_throttled_function_loses_no_record_and_no_retry() {
-    let lab = Lab::with(None, Duration::ZERO, succeed);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, succeed);
     lab.world.throttles.store(2, Ordering::SeqCst);
     lab.stream(1).await;
     lab.put(&[("key", "a")]).await;
@@ -1744,7 +1744,7 @@ async fn a_throttled_function_loses_no_record_and_no_retry() {
 
 #[tokio::test]
 async fn parallel_lanes_keep_the_order_of_each_key() {
-    let lab = Lab::with(Some(PATIENCE), Duration::from_millis(5), succeed);
+    let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(5), succeed);
     lab.stream(1).await;
     let keys: Vec<_> = (0..20).map(|key| format!("k{key}")).collect();
     let texts: Vec<_> = (0..5)
@@ -1786,7 +1786,7 @@ async fn shards_that_are_split_while_it_runs_are_followed_parents_first() {
             false => Ok(Value::Null),
         }
     };
-    let lab = Lab::with(Some(PATIENCE), Duration::from_millis(1), handler);
+    let lab = Lab::with(Pace::Patient(PATIENCE), Duration::from_millis(1), handler);
     lab.stream(1).await;
     lab.map(
         "stream/s",
@@ -1907,7 +1907,7 @@ async fn an_enabled_mapping_goes_on_where_it_was_disabled() {
 
 #[tokio::test]
 async fn what_waited_for_a_batch_when_it_was_changed_comes_once() {
-    let lab = Lab::with(None, Duration::ZERO, succeed);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, succeed);
     lab.stream(1).await;
     let settings = json!({ "StartingPosition": "LATEST", "BatchSize": 3, "MaximumBatchingWindowInSeconds": 300 });
     let uuid = lab.map("stream/s", settings).await;
@@ -1925,7 +1925,7 @@ async fn what_waited_for_a_batch_when_it_was_changed_comes_once() {
 
 #[tokio::test]
 async fn what_was_tried_in_vain_when_it_was_disabled_comes_once_more() {
-    let lab = Lab::with(None, Duration::ZERO, choke);
+    let lab = Lab::with(Pace::Machine, Duration::ZERO, choke);
     lab.stream(1).await;
     let settings = json!({ "StartingPosition": "LATEST", "BatchSize": 1 });
     let uuid = lab.map("stream/s", settings).await;
@@ -2003,19 +2003,22 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[test]
 fn a_real_function_empties_a_queue_when_its_role_may() {
-    let cloud = support::start_patient();
-    let queue = support::create_queue(&cloud, "q", json!({}));
+    let cloud = crate::support::start_patient();
+    let queue = crate::support::create_queue(&cloud, "q", json!({}));
     let input = json!({ "FunctionName": "work", "EventSourceArn": arn("q") });
     let denial =
         "The function execution role does not have permissions to call ReceiveMessage on SQS";
     let uuid = denied_then_mapped(&cloud, &input, denial, "AWSLambdaSQSQueueExecutionRole");
     for body in ["a", "b", "c"] {
-        support::send(&cloud, &queue, body);
+        crate::support::send(&cloud, &queue, body);
     }
     eventually("the queue is empty", || {
-        support::counts(&cloud, &queue) == (0, 0, 0)
+        crate::support::counts(&cloud, &queue) == (0, 0, 0)
     });
-    let status = support::exchange(&cloud, &support::request("GET", "/lab/status", &[], b""));
+    let status = crate::support::exchange(
+        &cloud,
+        &crate::support::request("GET", "/lab/status", &[], b""),
+    );
     let status = status.expect("an answer").json();
     assert_eq!(status["mappings"][0]["uuid"], uuid);
     // The mapping outlives its function.
@@ -2036,8 +2039,8 @@ fn a_real_function_empties_a_queue_when_its_role_may() {
 
 #[test]
 fn a_real_function_gets_the_records_of_a_stream_when_its_role_may() {
-    let cloud = support::start_patient();
-    support::create_stream(&cloud, "s", 1);
+    let cloud = crate::support::start_patient();
+    crate::support::create_stream(&cloud, "s", 1);
     let input = json!({
         "FunctionName": "work",
         "EventSourceArn": arn("stream/s"),
@@ -2050,7 +2053,7 @@ fn a_real_function_gets_the_records_of_a_stream_when_its_role_may() {
     );
     let uuid = denied_then_mapped(&cloud, &input, &denial, "AWSLambdaKinesisExecutionRole");
     let record = json!({ "StreamName": "s", "PartitionKey": "k", "Data": "aGVsbG8=" });
-    support::kinesis(&cloud, "PutRecord", record);
+    crate::support::kinesis(&cloud, "PutRecord", record);
     let path = format!("{MAPPINGS}{uuid}");
     eventually("the function is done with it", || {
         lambda(&cloud, "GET", &path, &Value::Null).json()["LastProcessingResult"] == "OK"

@@ -3,14 +3,12 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test queue` runs it for longer.
 
-mod support;
-
+use crate::support::model::*;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
 use localcloud::sqs::queue::{Queue, LONGEST_IN_FLIGHT};
 use proptest::prelude::*;
-use support::model::*;
 
 #[derive(Debug, Clone)]
 enum Step {

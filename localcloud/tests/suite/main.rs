@@ -1,0 +1,14 @@
+//! All integration tests of the local cloud in one executable: linked once, run side by side. A module a subject.
+
+mod cloudformation;
+mod door;
+mod events;
+mod fifo;
+mod iam;
+mod kinesis;
+mod lambda;
+mod logs;
+mod mapping;
+mod queue;
+mod sqs;
+mod support;
