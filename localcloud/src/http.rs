@@ -121,7 +121,7 @@ impl Door {
         }
         let (parts, body) = request.into_parts();
         let largest = if for_lambda {
-            lambda::LARGEST_REQUEST
+            lambda::MAX_REQUEST
         } else {
             LARGEST_BODY
         };
@@ -314,7 +314,7 @@ impl Door {
         self.cloud.clock.note_request();
         let outcome = match self.throttled(&call.operation, "TooManyRequestsException") {
             Some(error) => Err(error.with_status(429)),
-            None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
+            None if lambda::mapping::OPERATIONS.contains(&&*call.operation) => self.cloud.mappings.call(call, body).await,
             None => self.cloud.lambda.call(call, headers, body).await,
         };
         self.deliver(&call.operation)?;

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 /// What a program writes without a newline is taken as a line when it is so long.
-const LONGEST_LINE: u64 = 256 * 1024;
+const MAX_LINE: u64 = 256 * 1024;
 /// A file that was just written can be busy for a moment: another thread was forking and held it open.
 const BUSY_TRIES: u32 = 50;
 
@@ -199,7 +199,7 @@ fn read_lines(
     let mut line = Vec::new();
     while !passed.is_closed() {
         line.clear();
-        let mut limited = reader.by_ref().take(LONGEST_LINE);
+        let mut limited = reader.by_ref().take(MAX_LINE);
         if !matches!(limited.read_until(b'\n', &mut line), Ok(1..)) {
             return;
         }

@@ -2,8 +2,11 @@
 //! timeout, or goes to its dead-letter queue.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
 
-use super::{answer, queue_url, Poller, Source};
-use crate::lambda::LARGEST_PAYLOAD;
+use super::answer;
+use super::poller::Poller;
+use super::settings::Source;
+use super::state::queue_url;
+use crate::lambda::invocation::MAX_PAYLOAD;
 use crate::sqs::Sqs;
 use crate::REGION;
 use serde_json::{json, Map, Value};
@@ -14,7 +17,7 @@ use tokio::task::JoinSet;
 
 /// A poll that found nothing is repeated after so long, whatever happens.
 const LONG_POLL: u64 = 20_000;
-const MOST_IN_A_RECEIVE: usize = 10;
+const MAX_IN_A_RECEIVE: usize = 10;
 
 /// A message on its way to the function.
 struct Message {
@@ -74,10 +77,10 @@ impl Queue {
         let (mut batch, mut bytes, mut ends) = (Vec::new(), 0, None);
         loop {
             let is_over = self.poller.is_stopped() || ends.is_some_and(|ends| clock.now() >= ends);
-            if is_over || batch.len() == settings.batch_size || bytes >= LARGEST_PAYLOAD {
+            if is_over || batch.len() == settings.batch_size || bytes >= MAX_PAYLOAD {
                 return batch;
             }
-            let room = (settings.batch_size - batch.len()).min(MOST_IN_A_RECEIVE);
+            let room = (settings.batch_size - batch.len()).min(MAX_IN_A_RECEIVE);
             let Some(received) = self.receive(room) else {
                 if !batch.is_empty() {
                     return batch;
@@ -183,7 +186,7 @@ impl Queue {
             let (mut event, mut bytes) = (Vec::new(), 0);
             while let Some(message) = batch.next_if(|message| {
                 bytes += message.json.len() + 1;
-                event.is_empty() || bytes < LARGEST_PAYLOAD
+                event.is_empty() || bytes < MAX_PAYLOAD
             }) {
                 event.push(message);
             }
@@ -216,7 +219,7 @@ impl Queue {
 
     async fn delete(&self, messages: impl Iterator<Item = &Message>) {
         let messages: Vec<_> = messages.collect();
-        for several in messages.chunks(MOST_IN_A_RECEIVE) {
+        for several in messages.chunks(MAX_IN_A_RECEIVE) {
             let entries: Vec<_> = several
                 .iter()
                 .enumerate()

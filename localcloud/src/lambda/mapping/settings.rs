@@ -3,10 +3,9 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
 use super::filter::{Content, Filter};
-use super::validation;
 use crate::clock::Millis;
-use crate::lambda::invalid;
-use crate::wire::error::ApiError;
+use crate::lambda::error::{constraint, invalid};
+use crate::wire::error::{violation, ApiError};
 use crate::{ACCOUNT, REGION};
 use serde_json::{json, Map, Value};
 
@@ -271,9 +270,8 @@ fn in_range(name: &str, value: &Value, (least, most): (i64, i64)) -> Result<Opti
         number if number > most => ("less than or equal to", most),
         number => return Ok(Some(number)),
     };
-    Err(validation(format!(
-        "Value '{number}' at '{name}' failed to satisfy constraint: Member must have value {relation} {limit}"
-    )))
+    let rule = format!("Member must have value {relation} {limit}");
+    Err(constraint(&number.to_string(), &name, &rule))
 }
 
 fn malformed(name: &str) -> ApiError {
@@ -294,11 +292,11 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
     let types = types.as_array().map_or(&[][..], Vec::as_slice);
     match types.iter().find(|kind| **kind != "ReportBatchItemFailures") {
         None => Ok(!types.is_empty()),
-        Some(_) => Err(validation(format!(
-            "Value '{}' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: \
-             [Member must satisfy enum value set: [ReportBatchItemFailures]]",
-            Value::from(types)
-        ))),
+        Some(_) => Err(constraint(
+            &*Value::from(types).to_string(),
+            "functionResponseTypes",
+            "Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]",
+        )),
     }
 }
 
@@ -324,14 +322,15 @@ fn start(input: &Input) -> Result<Start, ApiError> {
         (Some("AT_TIMESTAMP"), None) => Err(invalid(
             "Must specify StartingPositionTimestamp with StartingPosition AT_TIMESTAMP".to_owned(),
         )),
-        (None, _) => Err(validation(
-            "Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
-                .to_owned(),
+        (None, _) => {
+            let missing = violation(None, "startingPosition", "Member must not be null.");
+            Err(ApiError::validation("InvalidParameterValueException", &[missing]))
+        }
+        (Some(other), _) => Err(constraint(
+            other,
+            "startingPosition",
+            "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
         )),
-        (Some(other), _) => Err(validation(format!(
-            "Value '{other}' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: \
-             [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
-        ))),
     }
 }
 
