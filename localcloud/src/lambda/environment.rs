@@ -404,11 +404,12 @@ fn error(kind: Option<&str>, message: &str) -> Bytes {
 fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = match signal {
-            libc::SIGABRT => "aborted",
-            libc::SIGKILL => "killed",
-            libc::SIGSEGV => "segmentation fault",
-            libc::SIGTERM => "terminated",
+        use nix::sys::signal::Signal;
+        let name = match Signal::try_from(signal) {
+            Ok(Signal::SIGABRT) => "aborted",
+            Ok(Signal::SIGKILL) => "killed",
+            Ok(Signal::SIGSEGV) => "segmentation fault",
+            Ok(Signal::SIGTERM) => "terminated",
             _ => return format!("Runtime exited with error: signal: signal {signal}"),
         };
         return format!("Runtime exited with error: signal: {name}");
