@@ -314,7 +314,7 @@ impl Door {
         self.cloud.clock.note_request();
         let outcome = match self.throttled(&call.operation, "TooManyRequestsException") {
             Some(error) => Err(error.with_status(429)),
-            None if lambda::mapping::OPERATIONS.contains(&&*call.operation) => self.cloud.mappings.call(call, body).await,
+            None if call.is_for_mappings() => self.cloud.mappings.call(call, body).await,
             None => self.cloud.lambda.call(call, headers, body).await,
         };
         self.deliver(&call.operation)?;

@@ -15,7 +15,9 @@ pub fn source(seed: u64, name: &str) -> SmallRng {
 pub fn uuid(random: &mut SmallRng) -> String {
     let mut bytes = [0u8; 16];
     random.fill_bytes(&mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// So many characters of `alphabet`, which is ASCII.

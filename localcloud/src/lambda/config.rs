@@ -364,4 +364,3 @@ pub fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     }
     Ok(())
 }
-

@@ -161,9 +161,14 @@ impl Lambda {
         Ok(shown)
     }
 
-    pub(super) fn get_function_configuration(&self, reference: &Reference) -> Result<Value, ApiError> {
+    pub(super) fn get_function_configuration(
+        &self,
+        reference: &Reference,
+    ) -> Result<Value, ApiError> {
         let state = self.0.state();
-        Ok(state.resolve(reference)?.show_as(reference, self.0.clock.now()))
+        Ok(state
+            .resolve(reference)?
+            .show_as(reference, self.0.clock.now()))
     }
 
     pub(super) fn list_functions(
@@ -274,8 +279,15 @@ impl Lambda {
         let name = &reference.name;
         match reference.qualifier.as_deref() {
             None => {}
-            Some(VERSION) => return Err(invalid("$LATEST version cannot be deleted without deleting the function.")),
-            Some(version) if version.starts_with('$') || version.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(VERSION) => {
+                return Err(invalid(
+                    "$LATEST version cannot be deleted without deleting the function.",
+                ))
+            }
+            Some(version)
+                if version.starts_with('$')
+                    || version.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
                 // A version that isn't there is as good as deleted.
                 return self.0.state().find(name).map(|_| Value::Null);
             }
@@ -323,7 +335,10 @@ impl Lambda {
         Ok(json!({"ReservedConcurrentExecutions": reserved}))
     }
 
-    pub(super) fn get_function_concurrency(&self, reference: &Reference) -> Result<Value, ApiError> {
+    pub(super) fn get_function_concurrency(
+        &self,
+        reference: &Reference,
+    ) -> Result<Value, ApiError> {
         let name = whole_function(reference)?;
         let state = self.0.state();
         let shown = match state.find(name)?.reserved {
@@ -333,7 +348,10 @@ impl Lambda {
         Ok(shown)
     }
 
-    pub(super) fn delete_function_concurrency(&self, reference: &Reference) -> Result<Value, ApiError> {
+    pub(super) fn delete_function_concurrency(
+        &self,
+        reference: &Reference,
+    ) -> Result<Value, ApiError> {
         let name = whole_function(reference)?;
         self.0.state().find_mut(name)?.reserved = None;
         Ok(Value::Null)

@@ -79,7 +79,8 @@ impl Lambda {
                 self.update_function_configuration(function()?.unqualified()?, body)?
             }
             "UpdateFunctionCode" => {
-                self.update_function_code(function()?.unqualified()?, body).await?
+                self.update_function_code(function()?.unqualified()?, body)
+                    .await?
             }
             "PutFunctionConcurrency" => self.put_function_concurrency(&function()?, body)?,
             "GetFunctionConcurrency" => self.get_function_concurrency(&function()?)?,
@@ -88,6 +89,13 @@ impl Lambda {
             _ => return Err(ApiError::not_in_this_lab("lambda", &call.operation)),
         };
         Ok(Answer::json(call.status, &output))
+    }
+}
+
+impl Call<'_> {
+    /// Whether [`mapping`] answers it.
+    pub fn is_for_mappings(&self) -> bool {
+        mapping::OPERATIONS.contains(&&*self.operation)
     }
 }
 

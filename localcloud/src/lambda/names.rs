@@ -84,7 +84,10 @@ impl Reference {
             true => {
                 let rule = format!("Member must have length less than or equal to {MAX_NAME}");
                 let long = violation(Some(&name), "functionName", &rule);
-                Err(ApiError::validation("InvalidParameterValueException", &[long]))
+                Err(ApiError::validation(
+                    "InvalidParameterValueException",
+                    &[long],
+                ))
             }
             false => Ok(name),
         }
@@ -105,7 +108,10 @@ impl Reference {
     /// The same with the version that is meant when none is given.
     pub fn latest(&self) -> Self {
         let qualifier = self.qualifier.clone().unwrap_or(VERSION.to_owned());
-        Self { name: self.name.clone(), qualifier: Some(qualifier) }
+        Self {
+            name: self.name.clone(),
+            qualifier: Some(qualifier),
+        }
     }
 
     /// With the qualifier, if there is one.
@@ -125,7 +131,8 @@ impl Reference {
             text.map(|text| text.as_str().trim_end_matches(':'))
         };
         if let Some(region) = part(REGION_GROUP).filter(|region| *region != REGION) {
-            let message = format!("Functions from '{region}' are not reachable in this region ('{REGION}')");
+            let message =
+                format!("Functions from '{region}' are not reachable in this region ('{REGION}')");
             return Err(ApiError::sender("ResourceNotFoundException", message).with_status(404));
         }
         if part(ACCOUNT_GROUP).is_some_and(|account| account != ACCOUNT) {
@@ -182,13 +189,25 @@ mod tests {
             ("f", None, named("f", None)),
             ("function:f", None, named("f", None)),
             ("000000000000:function:f", None, named("f", None)),
-            ("arn:aws:lambda:us-east-1:000000000000:function:f", None, named("f", None)),
-            ("arn:aws:lambda:us-east-1:000000000000:function", None, named("function", None)),
+            (
+                "arn:aws:lambda:us-east-1:000000000000:function:f",
+                None,
+                named("f", None),
+            ),
+            (
+                "arn:aws:lambda:us-east-1:000000000000:function",
+                None,
+                named("function", None),
+            ),
             ("f:$LATEST", None, named("f", Some("$LATEST"))),
             ("function:f:1", Some("1"), named("f", Some("1"))),
             ("f", Some("$latest"), named("f", Some("$latest"))),
         ] {
-            assert_eq!(Reference::read(function, beside), Ok(expected), "{function}");
+            assert_eq!(
+                Reference::read(function, beside),
+                Ok(expected),
+                "{function}"
+            );
         }
     }
 
@@ -199,8 +218,14 @@ mod tests {
             (error.code, error.message)
         };
         let not = |function: &str| {
-            let message = format!("1 validation error detected: {}", unmatched(function, "functionName", EXISTING));
-            assert_eq!(refused(function, None), ("ValidationException".to_owned(), message));
+            let message = format!(
+                "1 validation error detected: {}",
+                unmatched(function, "functionName", EXISTING)
+            );
+            assert_eq!(
+                refused(function, None),
+                ("ValidationException".to_owned(), message)
+            );
         };
         for function in [
             "my-function!",
@@ -220,14 +245,23 @@ mod tests {
         let long = "a".repeat(129);
         let (code, message) = refused("*", Some(&long));
         assert_eq!(code, "ValidationException");
-        assert!(message.starts_with("2 validation errors detected: Value 'aaa"), "{message}");
-        assert!(message.contains("less than or equal to 128; Value '*' at 'functionName'"), "{message}");
+        assert!(
+            message.starts_with("2 validation errors detected: Value 'aaa"),
+            "{message}"
+        );
+        assert!(
+            message.contains("less than or equal to 128; Value '*' at 'functionName'"),
+            "{message}"
+        );
         let (code, _) = refused("f:$LATEST", Some("1"));
         assert_eq!(code, "InvalidParameterValueException");
         let elsewhere = "arn:aws:lambda:eu-west-1:000000000000:function:f";
         let (code, message) = refused(elsewhere, None);
         assert_eq!(code, "ResourceNotFoundException");
-        assert_eq!(message, "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')");
+        assert_eq!(
+            message,
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
+        );
         let (code, _) = refused("111111111111:function:f", None);
         assert_eq!(code, "AccessDeniedException");
     }
@@ -241,11 +275,17 @@ mod tests {
         assert_eq!(Reference::new_name("function:f"), Ok("f".to_owned()));
         let (code, message) = refused(&"a".repeat(65));
         assert_eq!(code, "InvalidParameterValueException");
-        assert!(message.ends_with("Member must have length less than or equal to 64"), "{message}");
+        assert!(
+            message.ends_with("Member must have length less than or equal to 64"),
+            "{message}"
+        );
         for function in ["a.b", "f:invalid!", "invalid:function:name"] {
             assert_eq!(refused(function).0, "ValidationException", "{function}");
         }
         let (_, message) = refused(&format!("a.{}", "b".repeat(140)));
-        assert!(message.starts_with("2 validation errors detected: "), "{message}");
+        assert!(
+            message.starts_with("2 validation errors detected: "),
+            "{message}"
+        );
     }
 }

@@ -22,7 +22,12 @@ const fn route(
     path: &'static str,
     status: u16,
 ) -> Route {
-    Route { operation, method, path, status }
+    Route {
+        operation,
+        method,
+        path,
+        status,
+    }
 }
 
 #[rustfmt::skip]
@@ -63,7 +68,9 @@ impl<'a> Call<'a> {
         if !is_date(steps[0]) {
             return None;
         }
-        let mut routes = ROUTES.iter().filter(|route| route.method == method.as_str());
+        let mut routes = ROUTES
+            .iter()
+            .filter(|route| route.method == method.as_str());
         let query = uri.query().unwrap_or_default();
         let found = routes.find_map(|route| Some((route, route.subject(&steps)?)));
         Some(match found {
@@ -128,7 +135,11 @@ impl Answer {
             Value::Null => Bytes::new(),
             output => output.to_string().into(),
         };
-        Self { status, headers: Vec::new(), body }
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+        }
     }
 }
 
@@ -144,9 +155,13 @@ mod tests {
 
     #[test]
     fn method_and_path_name_the_operation_and_its_subject() {
-        let found = |operation: &str, subject: &str| Some((operation.to_owned(), subject.to_owned()));
+        let found =
+            |operation: &str, subject: &str| Some((operation.to_owned(), subject.to_owned()));
         let functions = "/2015-03-31/functions";
-        assert_eq!(find(Method::GET, &format!("{functions}/")), found("ListFunctions", ""));
+        assert_eq!(
+            find(Method::GET, &format!("{functions}/")),
+            found("ListFunctions", "")
+        );
         assert_eq!(find(Method::POST, functions), found("CreateFunction", ""));
         assert_eq!(
             find(Method::GET, &format!("{functions}/my%3Aa+b")),

@@ -101,7 +101,11 @@ fn a_function_is_created_pending_and_becomes_active() {
     ] {
         let got = lambda(&cloud, "GET", &format!("{FUNCTIONS}/{name}"), &Value::Null);
         assert_eq!(got.status, 200, "{name}: {got:?}");
-        assert_eq!(got.json()["Configuration"]["FunctionArn"], arn);
+        let shown = match name.ends_with("$LATEST") {
+            true => format!("{arn}:$LATEST"),
+            false => arn.to_owned(),
+        };
+        assert_eq!(got.json()["Configuration"]["FunctionArn"], shown);
         assert_eq!(got.json()["Tags"], json!({"lab": "yes"}));
     }
     let bytes = request("GET", "/lab/status", &[], b"");

@@ -103,6 +103,7 @@ impl Mappings {
                 Source::Stream { .. } => Some("No records processed".to_owned()),
                 Source::Queue { .. } => None,
             },
+            polled: 0,
             iterator_age: None,
             progress,
             poller: None,
@@ -136,7 +137,11 @@ impl Mappings {
             Some(Ok(most @ 1..=10_000)) => PAGE.min(most),
             Some(_) => {
                 let most = of("MaxItems").unwrap_or_default();
-                return Err(constraint(&most, "maxItems", "Member must have value between 1 and 10000"))
+                return Err(constraint(
+                    &most,
+                    "maxItems",
+                    "Member must have value between 1 and 10000",
+                ));
             }
         };
         let state = self.lock();
@@ -235,9 +240,9 @@ impl Mappings {
 
     fn function(&self, input: &Input) -> Result<Function, ApiError> {
         let name = input.get("FunctionName").and_then(Value::as_str);
-        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
-            missing("functionName")
-        })?;
+        let name = name
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| missing("functionName"))?;
         let arn = Reference::read(name, None)?.arn();
         let function = self.0.functions.find(&arn);
         function.ok_or_else(|| not_found(&arn))

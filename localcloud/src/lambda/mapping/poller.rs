@@ -39,6 +39,9 @@ impl Poller {
     /// Tells that it got records for the function.
     pub fn tell_polled(&self, records: usize) {
         if records > 0 {
+            if let Some(mapping) = self.mappings.lock().mappings.get_mut(&self.uuid) {
+                mapping.polled += records;
+            }
             self.mappings.0.events.emit(|| Event::Polled {
                 mapping: &self.uuid,
                 records,

@@ -35,12 +35,14 @@ impl Progress {
             let id = text(&shard, "ShardId");
             let position = match settings.start {
                 Start::Latest if is_closed => Position::Done,
-                start => Position::new(cursor(kinesis, name, &id, start).await.map_err(|error| {
-                    invalid(format!(
-                        "Received Exception while reading from provided stream. {}",
-                        error.message
-                    ))
-                })?),
+                start => {
+                    Position::new(cursor(kinesis, name, &id, start).await.map_err(|error| {
+                        invalid(format!(
+                            "Received Exception while reading from provided stream. {}",
+                            error.message
+                        ))
+                    })?)
+                }
             };
             positions.insert(id, position);
         }

@@ -80,6 +80,7 @@ impl Queue {
             if is_over || batch.len() == settings.batch_size || bytes >= MAX_PAYLOAD {
                 return batch;
             }
+            let polled_at = clock.now();
             let room = (settings.batch_size - batch.len()).min(MAX_IN_A_RECEIVE);
             let Some(received) = self.receive(room) else {
                 if !batch.is_empty() {
@@ -96,7 +97,7 @@ impl Queue {
                 .sum::<usize>();
             batch.extend(wanted);
             if !batch.is_empty() {
-                ends.get_or_insert(clock.now() + settings.window);
+                ends.get_or_insert(polled_at + settings.window);
             }
             if is_all {
                 tokio::select! {

@@ -324,7 +324,10 @@ fn start(input: &Input) -> Result<Start, ApiError> {
         )),
         (None, _) => {
             let missing = violation(None, "startingPosition", "Member must not be null.");
-            Err(ApiError::validation("InvalidParameterValueException", &[missing]))
+            Err(ApiError::validation(
+                "InvalidParameterValueException",
+                &[missing],
+            ))
         }
         (Some(other), _) => Err(constraint(
             other,

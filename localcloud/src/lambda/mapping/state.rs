@@ -91,6 +91,8 @@ pub struct Mapping {
     pub state: &'static str,
     pub modified_at: Millis,
     pub result: Option<String>,
+    /// How many records its pollers have got for the function.
+    pub polled: usize,
     /// How old the last record of the last batch was when the function got it.
     pub iterator_age: Option<Millis>,
     /// How far a stream is processed.
@@ -132,6 +134,7 @@ impl Mappings {
                 "function": mapping.function,
                 "state": mapping.state,
                 "result": mapping.result,
+                "polled": mapping.polled,
                 "iterator_age_ms": mapping.iterator_age,
             })
         };
