@@ -230,7 +230,10 @@ impl Door {
                     None => self.cloud.iam.call(action, &form),
                 },
             ),
-            Some("2011-06-15") => (STS, sts::call(action)),
+            Some("2011-06-15") => (
+                STS,
+                sts::call(action, &self.cloud.iam, sts::access_key(headers)),
+            ),
             version => (
                 STS,
                 Err(ApiError::not_in_this_lab(

@@ -8,6 +8,7 @@ mod managed;
 mod policies;
 mod request;
 mod roles;
+mod sessions;
 mod state;
 
 use crate::clock::Clock;
@@ -20,7 +21,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 pub use roles::POLICY_DELAY;
-pub use state::Iam;
+pub use sessions::Session;
+pub use state::{Caller, Iam};
 
 /// The operations there are.
 pub const OPERATIONS: [&str; 20] = [
@@ -56,6 +58,8 @@ impl Iam {
                 roles: BTreeMap::new(),
                 policies: managed::of_aws(&mut random),
                 random,
+                sessions: BTreeMap::new(),
+                secrets: ids::source(seed, "credentials"),
             }),
         }))
     }

@@ -25,13 +25,13 @@ pub struct Written {
 /// The ARN that the request names.
 pub fn arn(form: &Form) -> Result<&str, ApiError> {
     let arn = form.required("PolicyArn")?;
-    match arn.starts_with("arn:") && (20..=2048).contains(&arn.len()) {
-        true => Ok(arn),
-        false => Err(ApiError::sender(
-            "InvalidInput",
-            format!("ARN {arn} is not valid."),
-        )),
-    }
+    let rule = match arn.len() {
+        ..20 => "Member must have length greater than or equal to 20",
+        20..=2048 if arn.starts_with("arn:") => return Ok(arn),
+        20..=2048 => return Err(invalid("Invalid ARN:  Could not be parsed!")),
+        _ => "Member must have length less than or equal to 2048",
+    };
+    Err(constraint(arn, "policyArn", rule))
 }
 
 /// An id as IAM makes them: `AROA` for a role, `ANPA` for a policy.

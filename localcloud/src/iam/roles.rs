@@ -38,6 +38,11 @@ impl Role {
         if let Some(description) = &self.description {
             xml.text("Description", description);
         }
+    }
+
+    /// As it is shown once it is there.
+    fn show_whole(&self, xml: &mut Xml) {
+        self.show(xml);
         xml.text("MaxSessionDuration", self.session_seconds.to_string());
     }
 }
@@ -83,7 +88,7 @@ impl Iam {
         let mut state = self.lock();
         let role = state.role(name)?;
         xml.element("Role", |xml| {
-            role.show(xml);
+            role.show_whole(xml);
             xml.element("RoleLastUsed", |_| {});
         });
         Ok(())
@@ -97,7 +102,7 @@ impl Iam {
             .iter()
             .filter(|(_, role)| role.path.starts_with(prefix));
         let page = page(form, roles.map(|(key, role)| (key.as_str(), role)))?;
-        show_page(xml, "Roles", page, |role, xml| role.show(xml));
+        show_page(xml, "Roles", page, |role, xml| role.show_whole(xml));
         Ok(())
     }
 

@@ -27,6 +27,17 @@ pub struct State {
     /// By their ARNs, AWS's own included.
     pub policies: BTreeMap<String, Policy>,
     pub random: SmallRng,
+    /// Who calls with which access key.
+    pub sessions: BTreeMap<String, Caller>,
+    /// Where secrets come from.
+    pub secrets: SmallRng,
+}
+
+/// Who makes a call, as `GetCallerIdentity` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub arn: String,
+    pub user_id: String,
 }
 
 pub struct Role {

@@ -100,11 +100,7 @@ impl Store {
         if zip.len() > MAX_ZIP {
             return Err(ApiError::sender(
                 "RequestEntityTooLargeException",
-                format!(
-                    "A zip of {} is larger than {} and cannot be uploaded in the request",
-                    megabytes(zip.len() as u64),
-                    megabytes(MAX_ZIP as u64),
-                ),
+                format!("Zipped size must be smaller than {MAX_ZIP} bytes"),
             )
             .with_status(413));
         }
@@ -298,10 +294,6 @@ fn runs_here(head: &[u8]) -> bool {
             head.starts_with(b"\x7fELF") && head.get(18) == Some(&machine)
         }
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{} MB", bytes.div_ceil(1024 * 1024))
 }
 
 fn not_a_zip() -> ApiError {

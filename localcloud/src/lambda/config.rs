@@ -13,6 +13,33 @@ use std::sync::Arc;
 
 // Differs from AWS: one-runtime: functions run their own program, `provided.al2023`; the managed runtimes are not there.
 pub const RUNTIME: &str = "provided.al2023";
+/// The other runtimes that AWS offers, as its errors list them.
+const MANAGED_RUNTIMES: [&str; 24] = [
+    "nodejs20.x",
+    "python3.14",
+    "python3.12",
+    "python3.13",
+    "nodejs24.x",
+    "nodejs22.x",
+    "java25",
+    "python3.10",
+    "python3.11",
+    "java21",
+    "ruby3.3",
+    "ruby3.4",
+    "ruby3.2",
+    "python3.8",
+    "python3.9",
+    "java17",
+    "nodejs16.x",
+    "dotnet10",
+    "dotnet8",
+    "java11",
+    "dotnet6",
+    "nodejs18.x",
+    "provided.al2",
+    "java8.al2",
+];
 const MAX_ENVIRONMENT: usize = 4 * 1024;
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>.
 const MAX_TAGS: usize = 50;
@@ -169,9 +196,7 @@ impl Input {
             .as_deref()
             .filter(|runtime| *runtime != RUNTIME)
         {
-            return Err(invalid(format!(
-                "The runtime {runtime} is not in this lab: a function is a program of its own, for {RUNTIME}."
-            )));
+            return Err(refused_runtime(runtime));
         }
         if let Some(role) = &self.role {
             let is_role = role
@@ -228,14 +253,31 @@ impl Input {
                 config.architecture.clone_from(architecture);
             }
             Some(others) => {
-                return Err(constraint(
-                    &format!("[{}]", others.join(", ")),
-                    "architectures",
-                    "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]], one of them",
-                ))
+                let rule = match others {
+                    [_, _, ..] => "Member must have length less than or equal to 1",
+                    [] => "Member must have length greater than or equal to 1",
+                    _ => "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], \
+                          Member must not be null]",
+                };
+                let given = format!("[{}]", others.join(", "));
+                return Err(constraint(&given, "architectures", rule));
             }
         }
         Ok(())
+    }
+}
+
+/// What AWS says of a runtime that it doesn't know, or that this lab leaves out.
+fn refused_runtime(runtime: &str) -> ApiError {
+    match MANAGED_RUNTIMES.contains(&runtime) {
+        true => invalid(format!(
+            "The runtime {runtime} is not in this lab: a function is a program of its own, for {RUNTIME}."
+        )),
+        false => invalid(format!(
+            "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: \
+             [{RUNTIME}, {}] or be a valid ARN",
+            MANAGED_RUNTIMES.join(", ")
+        )),
     }
 }
 
@@ -334,11 +376,12 @@ fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiErro
             ));
         }
     }
-    if json!(variables).to_string().len() > MAX_ENVIRONMENT {
-        return Err(invalid(
+    let measured = json!(variables).to_string();
+    if measured.len() > MAX_ENVIRONMENT {
+        return Err(invalid(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have \
-             provided exceeded the 4KB limit.",
-        ));
+             provided exceeded the 4KB limit. String measured: {measured}"
+        )));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::names::{arn, VERSION};
 use super::process::Process;
 use super::runtime_api::{Call, Done, Event, RuntimeApi};
 use super::state::Shared;
+use crate::iam::Session;
 use crate::REGION;
 use bytes::Bytes;
 use serde_json::json;
@@ -81,6 +82,8 @@ struct Environment {
     log: Arc<FunctionLog>,
     process: Process,
     api: RuntimeApi,
+    /// Its credentials end with it.
+    _session: Session,
     /// Where the next event goes. None while the process works on one, and when there can be none any more.
     ready: Option<oneshot::Sender<Event>>,
 }
@@ -126,6 +129,7 @@ impl Environment {
         let bootstrap = config.code.bootstrap()?;
         let unable = |error| format!("fork/exec /var/task/bootstrap: {error}");
         let api = RuntimeApi::listen().await.map_err(unable)?;
+        let session = shared.iam.assume(&config.role, &session_name(&config.name));
         let mut command = Command::new(bootstrap);
         command
             .current_dir(config.code.folder())
@@ -141,14 +145,16 @@ impl Environment {
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", &config.log_group)
             .env("AWS_LAMBDA_LOG_STREAM_NAME", log.stream())
-            .env("AWS_LAMBDA_LOG_FORMAT", config.log_format())
             .env("AWS_REGION", REGION)
             .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_SESSION_TOKEN", "test")
+            .env("AWS_ACCESS_KEY_ID", &session.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &session.secret_access_key)
+            .env("AWS_SESSION_TOKEN", &session.session_token)
             .env("LAMBDA_TASK_ROOT", config.code.folder())
             .env("_HANDLER", &config.handler);
+        if config.json_logs {
+            command.env("AWS_LAMBDA_LOG_FORMAT", config.log_format());
+        }
         if let Some(level) = &config.log_level {
             command.env("AWS_LAMBDA_LOG_LEVEL", level);
         }
@@ -164,6 +170,7 @@ impl Environment {
             process,
             api,
             ready: None,
+            _session: session,
         })
     }
 
@@ -318,6 +325,14 @@ impl Environment {
             None
         };
         timeout(LAST_WORDS, look).await.ok().flatten()
+    }
+}
+
+/// What a function's role is assumed as. A session's name has two characters at least, a function's may have one.
+fn session_name(function: &str) -> String {
+    match function.len() {
+        1 => format!("{function}@lambda_function"),
+        _ => function.to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::code::Code;
 use super::config::{check_tags, Config, Input, RUNTIME};
 use super::error::{conflict, constraint, invalid, missing, service};
 use super::names::{arn, Reference, VERSION};
+use super::route::Call;
 use super::state::{Function, Lambda, Shared, State};
 use crate::clock::Millis;
 use crate::events::{self, Event};
@@ -33,6 +34,28 @@ impl Function {
 
     /// As `GetFunctionConfiguration` shows it.
     fn show(&self, now: Millis) -> Value {
+        let mut shown = self.show_settings();
+        let version = format!("arn:aws:lambda:{REGION}::runtime:{RUNTIME_VERSION}");
+        shown["RuntimeVersionConfig"] = json!({"RuntimeVersionArn": version});
+        if self.is_pending(now) {
+            shown["State"] = json!("Pending");
+            shown["StateReason"] = json!("The function is being created.");
+            shown["StateReasonCode"] = json!("Creating");
+        } else {
+            shown["State"] = json!("Active");
+            if self.is_updating(now) {
+                shown["LastUpdateStatus"] = json!("InProgress");
+                shown["LastUpdateStatusReason"] = json!("The function is being created.");
+                shown["LastUpdateStatusReasonCode"] = json!("Creating");
+            } else {
+                shown["LastUpdateStatus"] = json!("Successful");
+            }
+        }
+        shown
+    }
+
+    /// As `ListFunctions` shows it: without its state.
+    fn show_settings(&self) -> Value {
         let config = &self.config;
         let mut logging = json!({"LogFormat": config.log_format(), "LogGroup": config.log_group});
         if config.json_logs {
@@ -58,26 +81,11 @@ impl Function {
             "PackageType": "Zip",
             "Architectures": [config.architecture],
             "EphemeralStorage": {"Size": 512},
-            "RuntimeVersionConfig": {"RuntimeVersionArn": format!("arn:aws:lambda:{REGION}::runtime:{RUNTIME_VERSION}")},
             "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
             "LoggingConfig": logging,
         });
         if let Some(variables) = &config.environment {
             shown["Environment"] = json!({"Variables": variables});
-        }
-        if self.is_pending(now) {
-            shown["State"] = json!("Pending");
-            shown["StateReason"] = json!("The function is being created.");
-            shown["StateReasonCode"] = json!("Creating");
-        } else {
-            shown["State"] = json!("Active");
-            if self.is_updating(now) {
-                shown["LastUpdateStatus"] = json!("InProgress");
-                shown["LastUpdateStatusReason"] = json!("The function is being created.");
-                shown["LastUpdateStatusReasonCode"] = json!("Creating");
-            } else {
-                shown["LastUpdateStatus"] = json!("Successful");
-            }
         }
         shown
     }
@@ -171,11 +179,16 @@ impl Lambda {
             .show_as(reference, self.0.clock.now()))
     }
 
-    pub(super) fn list_functions(
-        &self,
-        marker: Option<&str>,
-        most: Option<&str>,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn list_functions(&self, call: &Call<'_>) -> Result<Value, ApiError> {
+        let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
+        let (marker, most) = (marker.as_deref(), most.as_deref());
+        if let Some(version) = call
+            .parameter("FunctionVersion")
+            .filter(|version| version != "ALL")
+        {
+            let rule = "Member must satisfy enum value set: [ALL]";
+            return Err(constraint(&version, "functionVersion", rule));
+        }
         let most = match most.map(str::parse::<usize>) {
             None => PAGE,
             Some(Ok(most @ 1..=10_000)) => most.min(PAGE),
@@ -187,7 +200,6 @@ impl Lambda {
                 ))
             }
         };
-        let now = self.0.clock.now();
         let state = self.0.state();
         let mut names = state
             .functions
@@ -197,7 +209,7 @@ impl Lambda {
         let more = names.next().is_some();
         let last = page.last().map(|(name, _)| name.as_str());
         let mut shown = json!({
-            "Functions": page.iter().map(|(_, function)| function.show(now)).collect::<Vec<_>>(),
+            "Functions": page.iter().map(|(_, function)| function.show_settings()).collect::<Vec<_>>(),
         });
         if more {
             shown["NextMarker"] = json!(last);

@@ -68,10 +68,7 @@ impl Lambda {
         };
         let output = match &*call.operation {
             "CreateFunction" => self.create_function(body).await?,
-            "ListFunctions" => {
-                let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
-                self.list_functions(marker.as_deref(), most.as_deref())?
-            }
+            "ListFunctions" => self.list_functions(call)?,
             "GetFunction" => self.get_function(&function()?)?,
             "DeleteFunction" => self.delete_function(&function()?)?,
             "GetFunctionConfiguration" => self.get_function_configuration(&function()?)?,
@@ -105,7 +102,7 @@ impl mapping::Functions for Lambda {
         let state = self.0.state();
         let config = &state.find(reference.unqualified().ok()?).ok()?.config;
         Some(mapping::Function {
-            arn: names::arn(&config.name),
+            arn: reference.arn(),
             role: config.role.clone(),
             timeout: config.timeout,
         })

@@ -9,6 +9,7 @@ use crate::wire::error::ApiError;
 use serde::Deserialize;
 use serde_json::{json, Value};
 
+const MAX_NAME: usize = 512;
 const PAGE: usize = 50;
 const RETENTION_DAYS: [u64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -137,9 +138,11 @@ impl Logs {
                 && after.as_ref().is_none_or(|after| *name > after)
         });
         let (shown, token) = page(groups, most, |(name, _)| *name);
+        // As recorded: a search by a pattern answers with less.
+        let by_pattern = !part.is_empty();
         let shown: Vec<_> = shown
             .into_iter()
-            .map(|(name, group)| show_group(name, group))
+            .map(|(name, group)| show_group(name, group, by_pattern))
             .collect();
         Ok(with_token(json!({ "logGroups": shown }), token))
     }
@@ -165,8 +168,15 @@ impl Logs {
 
     pub(super) fn create_log_stream(&self, input: NamedStream) -> Result<Value, ApiError> {
         let (group, name) = (&input.log_group_name, &input.log_stream_name);
-        if name.is_empty() || name.chars().count() > 512 || name.contains([':', '*']) {
-            let rule = "satisfy regular expression pattern: [^:*]*, and have 1 to 512 characters";
+        if name.chars().count() > MAX_NAME {
+            return Err(too_long());
+        }
+        if name.is_empty() {
+            let rule = "have length greater than or equal to 1";
+            return Err(constraint(name, "logStreamName", rule));
+        }
+        if name.contains([':', '*']) {
+            let rule = "satisfy regular expression pattern: [^:*]*";
             return Err(constraint(name, "logStreamName", rule));
         }
         let (mut state, now) = self.present();
@@ -232,7 +242,7 @@ impl Logs {
     }
 }
 
-fn show_group(name: &str, group: &Group) -> Value {
+fn show_group(name: &str, group: &Group, by_pattern: bool) -> Value {
     let arn = group_arn(name);
     let streams = group.streams.values();
     let mut shown = json!({
@@ -242,8 +252,11 @@ fn show_group(name: &str, group: &Group) -> Value {
         "arn": format!("{arn}:*"),
         "logGroupArn": arn,
         "logGroupClass": "STANDARD",
-        "storedBytes": streams.map(|stream| stream.bytes).sum::<usize>(),
     });
+    if !by_pattern {
+        shown["storedBytes"] = json!(streams.map(|stream| stream.bytes).sum::<usize>());
+        shown["deletionProtectionEnabled"] = json!(false);
+    }
     if let Some(days) = group.retention_days {
         shown["retentionInDays"] = days.into();
     }
@@ -267,10 +280,23 @@ fn show_stream(group: &str, name: &str, stream: &Stream) -> Value {
     shown
 }
 
+fn too_long() -> ApiError {
+    invalid(format!(
+        "Invalid LogGroup or LogStream, both must have length less than or equal to {MAX_NAME}."
+    ))
+}
+
 fn check_group_name(name: &str, member: &str) -> Result<(), ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#".contains(c);
-    if name.is_empty() || name.len() > 512 {
-        return Err(constraint(name, member, "have length from 1 to 512"));
+    if name.len() > MAX_NAME {
+        return Err(too_long());
+    }
+    if name.is_empty() {
+        return Err(constraint(
+            name,
+            member,
+            "have length greater than or equal to 1",
+        ));
     }
     match name.chars().all(allowed) {
         true => Ok(()),

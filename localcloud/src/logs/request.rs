@@ -23,8 +23,9 @@ impl GroupReference {
                 let name = identifier.strip_prefix(&group_arn(""));
                 Ok(name.map_or(identifier, |name| name.strip_suffix(":*").unwrap_or(name)))
             }
-            (Some(_), Some(_)) => Err(invalid(
-                "Exactly one of logGroupName and logGroupIdentifier must be specified.",
+            (Some(_), Some(_)) => Err(ApiError::sender(
+                "ValidationException",
+                "LogGroup name and LogGroup ARN are mutually exclusive parameters.",
             )),
             (None, None) => {
                 let missing = violation(None, "logGroupName", "Member must not be null");

@@ -19,7 +19,7 @@ mod stream;
 
 use crate::events::in_the_name_of;
 use crate::ids;
-use crate::lambda::error::{constraint, invalid, missing, not_found};
+use crate::lambda::error::{constraint, invalid, missing};
 use crate::lambda::names::Reference;
 use crate::lambda::route::{Answer, Call};
 use crate::wire::error::ApiError;
@@ -112,7 +112,10 @@ impl Mappings {
         if mapping.settings.enabled {
             self.start(&mut mapping);
         }
-        let answer = mapping.describe("Creating");
+        let answer = mapping.describe(match mapping.state {
+            "Enabled" => "Creating",
+            state => state,
+        });
         self.tell(&mapping);
         state.mappings.insert(uuid, mapping);
         Ok(answer)
@@ -245,7 +248,7 @@ impl Mappings {
             .ok_or_else(|| missing("functionName"))?;
         let arn = Reference::read(name, None)?.arn();
         let function = self.0.functions.find(&arn);
-        function.ok_or_else(|| not_found(&arn))
+        function.ok_or_else(|| invalid("Function does not exist"))
     }
 
     fn check_new(

@@ -174,7 +174,8 @@ impl Queue {
             "eventSourceARN": self.arn,
             "awsRegion": REGION,
         });
-        if !message["MD5OfMessageAttributes"].is_null() {
+        // As recorded: without attributes it is null in a batch that was gathered, and absent in any other.
+        if !message["MD5OfMessageAttributes"].is_null() || self.poller.settings.window > 0 {
             event["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"].clone();
         }
         event

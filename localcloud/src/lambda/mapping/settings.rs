@@ -121,7 +121,9 @@ impl Settings {
     /// `InvalidParameterValueException`, `ValidationException`, or that a parameter is not in this lab.
     pub fn read(input: &Input) -> Result<Self, ApiError> {
         let of = |name: &str| input.get(name).unwrap_or(&Value::Null);
-        let arn = of("EventSourceArn").as_str().unwrap_or_default();
+        let Some(arn) = of("EventSourceArn").as_str() else {
+            return Err(invalid("Unrecognized event source."));
+        };
         let source = Source::read(arn)?;
         check_names(input, &source)?;
         let number = |name: &str, default: i64| {

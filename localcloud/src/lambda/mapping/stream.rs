@@ -253,6 +253,13 @@ struct Lane {
     invoked: Option<Invoked>,
 }
 
+/// Why records are given up, as the destination is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Condition {
+    RecordAgeExceeded,
+    RetryAttemptsExhausted,
+}
+
 /// How an attempt went.
 enum Outcome {
     Success,
@@ -320,15 +327,14 @@ impl Lane {
             match outcome {
                 Outcome::Success => self.deal_with(&attempt.records),
                 Outcome::Failed { first } if first > 0 => {
-                    let is_last = !settings.bisects && attempt.is_last(settings.retries);
-                    let (done, mut rest) = attempt.split(first);
+                    // The rest is a batch of its own, with all its retries before it.
+                    let (done, rest) = attempt.split(first);
                     self.deal_with(&done.records);
-                    if is_last {
-                        self.give_up(&rest, "RetryAttemptsExhausted").await;
-                        continue;
-                    }
+                    let mut rest = Attempt {
+                        records: rest.records,
+                        ..Attempt::default()
+                    };
                     if !settings.bisects {
-                        rest.retries += 1;
                         self.pause(&mut rest, settings.is_bounded()).await;
                     }
                     attempts.push_front(rest);
@@ -340,7 +346,8 @@ impl Lane {
                     attempts.push_front(first);
                 }
                 Outcome::Failed { .. } if attempt.is_last(settings.retries) => {
-                    self.give_up(&attempt, "RetryAttemptsExhausted").await;
+                    self.give_up(&attempt, Condition::RetryAttemptsExhausted)
+                        .await;
                 }
                 Outcome::Failed { .. } => {
                     attempt.retries += 1;
@@ -401,7 +408,7 @@ impl Lane {
             let aged = older_than(longest, &attempt.records);
             if aged > 0 {
                 let (aged, rest) = std::mem::take(attempt).split(aged);
-                self.give_up(&aged, "RecordAgeExceeded").await;
+                self.give_up(&aged, Condition::RecordAgeExceeded).await;
                 *attempt = rest;
             }
         }
@@ -421,7 +428,7 @@ impl Lane {
     }
 
     /// Discards records, and tells the destination for failures.
-    async fn give_up(&self, attempt: &Attempt, condition: &str) {
+    async fn give_up(&self, attempt: &Attempt, condition: Condition) {
         let poller = &self.stream.poller;
         let (Some(first), Some(last)) = (attempt.records.first(), attempt.records.last()) else {
             return;
@@ -436,8 +443,9 @@ impl Lane {
                 "requestContext": {
                     "requestId": request_id,
                     "functionArn": function.arn,
-                    "condition": condition,
-                    "approximateInvokeCount": attempt.invocations,
+                    "condition": format!("{condition:?}"),
+                    // As recorded, even of what was never sent to the function.
+                    "approximateInvokeCount": attempt.invocations.max(1),
                 },
                 "version": "1.0",
                 "timestamp": timestamp(poller.clock().now()),
@@ -451,7 +459,8 @@ impl Lane {
                     "streamArn": self.stream.arn,
                 },
             });
-            if let Some(invoked) = self.invoked.as_ref().filter(|_| attempt.invocations > 0) {
+            let tried = condition == Condition::RetryAttemptsExhausted;
+            if let Some(invoked) = self.invoked.as_ref().filter(|_| tried) {
                 message["responseContext"] = json!({
                     "statusCode": 200,
                     "executedVersion": "$LATEST",
