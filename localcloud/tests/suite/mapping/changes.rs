@@ -6,7 +6,10 @@ use super::*;
 async fn a_mapping_is_disabled_changed_and_enabled() {
     let lab = Lab::new(succeed);
     let queue = lab.queue("q", json!({})).await;
-    let uuid = lab.map("q", json!({ "Enabled": false })).await;
+    let disabled = with_source("q", json!({ "Enabled": false }));
+    let created = lab.call("POST", "/", disabled).await.expect("a mapping");
+    assert_eq!(created["State"], "Disabled");
+    let uuid = created["UUID"].as_str().expect("an id").to_owned();
     assert_eq!(lab.get(&uuid).await["State"], "Disabled");
     lab.send(&queue, &["a", "b", "c"]).await;
     lab.quiet().await;

@@ -277,3 +277,45 @@ async fn so_many_batches_run_at_a_time() {
         assert_eq!(shown, if most == 2 { scaling } else { Value::Null });
     }
 }
+
+#[tokio::test]
+async fn a_digest_of_no_attributes_is_null_in_a_batch_that_was_gathered() {
+    for (window, expected) in [(0, None), (1, Some(&Value::Null))] {
+        let lab = Lab::new(succeed);
+        let queue = lab.queue("q", json!({})).await;
+        lab.map("q", json!({ "MaximumBatchingWindowInSeconds": window }))
+            .await;
+        lab.send(&queue, &["a"]).await;
+        lab.until("it is received", async || {
+            lab.counts(&queue).await != (1, 0)
+        })
+        .await;
+        lab.clock.advance(Duration::from_secs(window));
+        lab.has_run(1).await;
+        let event = lab.world.events.lock().expect("a lock")[0].clone();
+        let record = event["Records"][0].as_object().expect("a record").clone();
+        assert_eq!(record.get("md5OfMessageAttributes"), expected, "{window}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_middle_of_a_fifo_batch_holds_back_what_is_behind_it() {
+    let lab = Lab::new(report);
+    let queue = lab.queue("q.fifo", json!({ "FifoQueue": "true" })).await;
+    lab.send_in_groups(&queue, &[("a", "a0"), ("a", "a1-poison"), ("a", "a2")])
+        .await;
+    lab.map("q.fifo", json!({ "FunctionResponseTypes": [REPORTS] }))
+        .await;
+    lab.until("a1 is left", async || lab.counts(&queue).await == (0, 1))
+        .await;
+    lab.send_in_groups(&queue, &[("a", "a3"), ("b", "b0")])
+        .await;
+    lab.until("b0 is through, a3 waits", async || {
+        lab.counts(&queue).await == (1, 1)
+    })
+    .await;
+    assert_eq!(lab.batches(), [vec!["a0", "a1-poison", "a2"], vec!["b0"]]);
+    lab.clock.advance(Duration::from_secs(30));
+    lab.has_run(3).await;
+    assert_eq!(lab.batches()[2], ["a1-poison", "a3"]);
+}

@@ -171,11 +171,11 @@ async fn what_is_not_there_is_not_found() {
         assert_eq!(error.message, "The resource you requested does not exist.");
     }
     let (code, message) = lab.refused("q", json!({ "FunctionName": "other" })).await;
-    assert_eq!(code, "ResourceNotFoundException");
-    assert_eq!(
-        message,
-        "Function not found: arn:aws:lambda:us-east-1:000000000000:function:other"
-    );
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(message, "Function does not exist");
+    let (code, message) = lab.refused("q", json!({ "EventSourceArn": null })).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(message, "Unrecognized event source.");
     let (code, message) = lab.refused("nowhere", json!({})).await;
     assert_eq!(code, "InvalidParameterValueException");
     assert!(
@@ -382,4 +382,41 @@ async fn mappings_are_listed_by_function_and_source_page_by_page() {
         (found.into_iter().collect::<BTreeSet<_>>(), end),
         (uuids, None)
     );
+}
+
+#[tokio::test]
+async fn a_missing_starting_position_has_another_code_than_a_wrong_one() {
+    let lab = Lab::new(succeed);
+    lab.stream(1).await;
+    let (code, message) = lab.refused("stream/s", json!({})).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: \
+         Member must not be null."
+    );
+    let (code, message) = lab
+        .refused("stream/s", json!({ "StartingPosition": "invalid" }))
+        .await;
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value 'invalid' at 'startingPosition' failed to satisfy constraint: \
+         Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
+    );
+}
+
+#[tokio::test]
+async fn a_version_of_the_function_is_mapped_beside_the_function() {
+    let lab = Lab::new(succeed);
+    let queue = lab.queue("q", json!({})).await;
+    lab.map("q", json!({ "Enabled": false })).await;
+    let uuid = lab
+        .map("q", json!({ "FunctionName": "function:work:$LATEST" }))
+        .await;
+    let shown = lab.get(&uuid).await;
+    assert_eq!(shown["FunctionArn"], format!("{FUNCTION}:$LATEST"));
+    lab.send(&queue, &["a"]).await;
+    lab.is_empty(&queue).await;
+    assert_eq!(lab.batches(), [["a"]]);
 }
