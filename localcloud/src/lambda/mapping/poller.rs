@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::settings::Settings;
-use super::state::{last_part, Function, Mappings};
+use super::state::{function_name, Function, Mappings};
 use crate::clock::{Clock, Millis};
 use crate::events::Event;
 use crate::lambda::invocation::Invoked;
@@ -32,7 +32,7 @@ impl Poller {
 
     /// It calls in the name of the function.
     pub fn agent(&self) -> HeaderValue {
-        let agent = format!("app/{}", last_part(&self.function));
+        let agent = format!("app/{}", function_name(&self.function));
         HeaderValue::from_str(&agent).unwrap_or(HeaderValue::from_static(""))
     }
 

@@ -77,6 +77,12 @@ impl Source {
         }
     }
 
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue { name, .. } | Self::Stream { name, .. } => name,
+        }
+    }
+
     pub fn is_fifo(&self) -> bool {
         matches!(self, Self::Queue { name, .. } if name.ends_with(".fifo"))
     }
@@ -295,7 +301,7 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
     match types.iter().find(|kind| **kind != "ReportBatchItemFailures") {
         None => Ok(!types.is_empty()),
         Some(_) => Err(constraint(
-            &*Value::from(types).to_string(),
+            &Value::from(types).to_string(),
             "functionResponseTypes",
             "Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]",
         )),

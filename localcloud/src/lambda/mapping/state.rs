@@ -232,7 +232,7 @@ impl State {
         let Some(other) = self.mappings.values().find(same) else {
             return Ok(());
         };
-        let name = function.rsplit(':').next().unwrap_or_default();
+        let name = function_name(function);
         let arn = source.arn();
         let pair = match source {
             Source::Queue { .. } => format!(
@@ -257,8 +257,8 @@ impl Mapping {
     pub fn shown(&self) -> events::Mapping {
         events::Mapping {
             mapping: self.uuid.clone(),
-            function: last_part(&self.function),
-            source: last_part(self.settings.source.arn()).replacen("stream/", "", 1),
+            function: function_name(&self.function).to_owned(),
+            source: self.settings.source.name().to_owned(),
             state: self.state,
         }
     }
@@ -289,11 +289,24 @@ impl Mapping {
     }
 }
 
-/// The name in an ARN.
-pub fn last_part(arn: &str) -> String {
-    arn.rsplit(':').next().unwrap_or_default().to_owned()
+/// The name in a function's ARN, whatever version that names.
+pub fn function_name(arn: &str) -> &str {
+    let name = arn.split(':').nth(6);
+    name.unwrap_or_default()
 }
 
 pub fn queue_url(name: &str) -> String {
     format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_no_part_of_the_name() {
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:work";
+        assert_eq!(function_name(arn), "work");
+        assert_eq!(function_name(&format!("{arn}:$LATEST")), "work");
+    }
 }
