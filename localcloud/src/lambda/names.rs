@@ -4,17 +4,29 @@
 use super::error::{constraints, invalid, not_found};
 use crate::wire::error::{violation, ApiError};
 use crate::{ACCOUNT, REGION};
-use regex_lite::Regex;
+use regex_lite::{Captures, Regex};
+use std::sync::OnceLock;
 
 // Differs from AWS: one-version: functions have no published versions and no aliases.
 /// There are no others.
 pub const VERSION: &str = "$LATEST";
 
-/// A function that is there, as AWS's errors quote the pattern.
-const EXISTING: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+/// A pattern of AWS's, which its errors quote.
+struct Pattern {
+    text: &'static str,
+    regex: OnceLock<Option<Regex>>,
+}
+
+/// A function that is there.
+static EXISTING: Pattern = Pattern::new(
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+);
 /// A function that is to be made.
-const NEW: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?";
-const QUALIFIER: &str = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+static NEW: Pattern = Pattern::new(
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+);
+static QUALIFIER: Pattern = Pattern::new(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
+
 /// The groups of the first two patterns that say where a function is and which one.
 const REGION_GROUP: usize = 3;
 const ACCOUNT_GROUP: usize = 9;
@@ -43,13 +55,13 @@ impl Reference {
     /// `ResourceNotFoundException` for a function of another region, `AccessDeniedException` for one of another account.
     pub fn read(function: &str, qualifier: Option<&str>) -> Result<Self, ApiError> {
         let mut violations: Vec<_> = qualifier.into_iter().flat_map(check_qualifier).collect();
-        if !matches(EXISTING, function) {
-            violations.push(unmatched(function, "functionName", EXISTING));
+        if !EXISTING.matches(function) {
+            violations.push(unmatched(function, "functionName", &EXISTING));
         }
         if !violations.is_empty() {
             return Err(constraints(&violations));
         }
-        let reference = Self::parse(EXISTING, function)?;
+        let reference = Self::parse(&EXISTING, function)?;
         match (&reference.qualifier, qualifier) {
             (Some(derived), Some(given)) if derived != given => Err(invalid(
                 "The derived qualifier from the function name does not match the specified qualifier.",
@@ -73,13 +85,13 @@ impl Reference {
             let rule = format!("Member must have length less than or equal to {MAX_NEW}");
             violations.push(violation(Some(function), "functionName", &rule));
         }
-        if !matches(NEW, function) {
-            violations.push(unmatched(function, "functionName", NEW));
+        if !NEW.matches(function) {
+            violations.push(unmatched(function, "functionName", &NEW));
         }
         if !violations.is_empty() {
             return Err(constraints(&violations));
         }
-        let Self { name, .. } = Self::parse(NEW, function)?;
+        let Self { name, .. } = Self::parse(&NEW, function)?;
         match name.len() > MAX_NAME {
             true => {
                 let rule = format!("Member must have length less than or equal to {MAX_NAME}");
@@ -123,9 +135,8 @@ impl Reference {
     }
 
     /// The parts of what matches a pattern.
-    fn parse(pattern: &str, function: &str) -> Result<Self, ApiError> {
-        let regex = whole(pattern);
-        let groups = regex.as_ref().and_then(|regex| regex.captures(function));
+    fn parse(pattern: &Pattern, function: &str) -> Result<Self, ApiError> {
+        let groups = pattern.captures(function);
         let part = |group: usize| {
             let text = groups.as_ref().and_then(|groups| groups.get(group));
             text.map(|text| text.as_str().trim_end_matches(':'))
@@ -155,21 +166,34 @@ fn check_qualifier(qualifier: &str) -> Option<String> {
         let rule = format!("Member must have length less than or equal to {MAX_QUALIFIER}");
         return Some(violation(Some(qualifier), "qualifier", &rule));
     }
-    (!matches(QUALIFIER, qualifier)).then(|| unmatched(qualifier, "qualifier", QUALIFIER))
+    (!QUALIFIER.matches(qualifier)).then(|| unmatched(qualifier, "qualifier", &QUALIFIER))
 }
 
-fn unmatched(value: &str, member: &str, pattern: &str) -> String {
-    let rule = format!("Member must satisfy regular expression pattern: {pattern}");
+fn unmatched(value: &str, member: &str, pattern: &Pattern) -> String {
+    let rule = format!(
+        "Member must satisfy regular expression pattern: {}",
+        pattern.text
+    );
     violation(Some(value), member, &rule)
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
-    whole(pattern).is_some_and(|regex| regex.is_match(text))
-}
+impl Pattern {
+    const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            regex: OnceLock::new(),
+        }
+    }
 
-/// Of a whole text.
-fn whole(pattern: &str) -> Option<Regex> {
-    Regex::new(&format!("^(?:{pattern})$")).ok()
+    /// Its groups in a text that matches it from the first character to the last.
+    fn captures<'a>(&self, text: &'a str) -> Option<Captures<'a>> {
+        let whole = || Regex::new(&format!("^(?:{})$", self.text)).ok();
+        self.regex.get_or_init(whole).as_ref()?.captures(text)
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        self.captures(text).is_some()
+    }
 }
 
 #[cfg(test)]
@@ -220,7 +244,7 @@ mod tests {
         let not = |function: &str| {
             let message = format!(
                 "1 validation error detected: {}",
-                unmatched(function, "functionName", EXISTING)
+                unmatched(function, "functionName", &EXISTING)
             );
             assert_eq!(
                 refused(function, None),

@@ -1,8 +1,10 @@
-//! Event source mappings: Lambda reads a queue or a stream itself and invokes the function with batches. `queue` and
-//! `stream` are the two pollers; here are the operations, and what a mapping is between them.
+//! Event source mappings: Lambda reads a queue or a stream itself and invokes the function with batches. `settings` and
+//! `filter` are what a mapping is told, `answer` what a function reports, `progress` how far a stream is read; `state`
+//! knows the mappings. A `poller` is of a `queue` or of a `stream`. Here are the operations.
 //!
 //! A mapping calls SQS and Kinesis as a client in this process would, with the permissions of the function's role. While
-//! it waits for something to do it counts for nothing to an impatient clock, see [`Clock::idle_until`]; what comes to an
+//! it waits for something to do it counts for nothing to an impatient clock, see
+//! [`idle_until`](crate::clock::Clock::idle_until); what comes to an
 //! end, such as a batch window or the last retry, is awaited.
 // Differs from AWS: mapping-at-once: a mapping works when the call that made it answers, and a change of it at once.
 //!

@@ -27,10 +27,18 @@ fn denied_then_mapped(cloud: &LocalCloud, input: &Value, denial: &str, policy: &
     created.json()["UUID"].as_str().expect("an id").to_owned()
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until something is as it should be.
+fn eventually<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, mut seen: impl FnMut() -> T) {
     let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(20), "in vain: {what}");
+    loop {
+        let now = seen();
+        if now == wanted {
+            return;
+        }
+        assert!(
+            began.elapsed() < LIMIT,
+            "in vain: {what} is {now:?}, not {wanted:?}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -46,8 +54,8 @@ fn a_real_function_empties_a_queue_when_its_role_may() {
     for body in ["a", "b", "c"] {
         crate::support::send(&cloud, &queue, body);
     }
-    eventually("the queue is empty", || {
-        crate::support::counts(&cloud, &queue) == (0, 0, 0)
+    eventually("the number of messages", (0, 0, 0), || {
+        crate::support::counts(&cloud, &queue)
     });
     let status = crate::support::exchange(
         &cloud,
@@ -66,8 +74,8 @@ fn a_real_function_empties_a_queue_when_its_role_may() {
         "Enabled"
     );
     assert_eq!(lambda(&cloud, "DELETE", &path, &Value::Null).status, 202);
-    eventually("it is gone", || {
-        lambda(&cloud, "GET", &path, &Value::Null).status == 404
+    eventually("the status of the mapping", 404, || {
+        lambda(&cloud, "GET", &path, &Value::Null).status
     });
 }
 
@@ -89,7 +97,7 @@ fn a_real_function_gets_the_records_of_a_stream_when_its_role_may() {
     let record = json!({ "StreamName": "s", "PartitionKey": "k", "Data": "aGVsbG8=" });
     crate::support::kinesis(&cloud, "PutRecord", record);
     let path = format!("{MAPPINGS}{uuid}");
-    eventually("the function is done with it", || {
-        lambda(&cloud, "GET", &path, &Value::Null).json()["LastProcessingResult"] == "OK"
+    eventually("the mapping's result", json!("OK"), || {
+        lambda(&cloud, "GET", &path, &Value::Null).json()["LastProcessingResult"].clone()
     });
 }
