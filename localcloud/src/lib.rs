@@ -18,17 +18,19 @@ pub mod account;
 pub mod clock;
 mod cloud;
 pub mod cloudformation;
-mod control;
 pub mod events;
 pub mod faults;
-mod feed;
-mod http;
+mod guard;
 pub mod iam;
 pub mod ids;
 pub mod kinesis;
+mod lab_api;
 pub mod lambda;
 pub mod logs;
+mod server;
+mod service;
 pub mod sqs;
+mod sse;
 pub mod sts;
 pub mod wire;
 
@@ -152,8 +154,8 @@ impl LocalCloud {
             iam,
             logs,
         });
-        runtime.spawn(feed::keep(cloud.clone()));
-        runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
+        runtime.spawn(sse::keep(cloud.clone()));
+        runtime.spawn(server::serve(listener, cloud.clone(), options.pages));
         Ok(Self {
             address,
             cloud,
@@ -184,7 +186,7 @@ impl LocalCloud {
 
     /// The pages that the reader has done, in the order of their doing.
     pub fn progress(&self) -> Vec<String> {
-        control::progress(&self.cloud)
+        lab_api::progress(&self.cloud)
     }
 }
 

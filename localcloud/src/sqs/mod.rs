@@ -15,6 +15,7 @@ pub mod queue;
 mod quota;
 mod receipt;
 mod redrive;
+pub mod shapes;
 
 use crate::account::{self, ACCOUNT};
 use crate::clock::{Clock, Millis};

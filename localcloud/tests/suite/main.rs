@@ -9,6 +9,7 @@ mod kinesis;
 mod lambda;
 mod logs;
 mod mapping;
+mod query;
 mod queue;
 mod sqs;
 mod support;

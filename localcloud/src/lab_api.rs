@@ -2,11 +2,21 @@
 
 use crate::clock::Millis;
 use crate::cloud::Cloud;
+use crate::events::MAX_LISTENERS;
 use crate::faults::{Fault, MAX_FAULTS};
-use hyper::{Method, StatusCode};
+use crate::guard::{self, MAX_BODY};
+use crate::sse;
+use crate::wire::{respond, set};
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{json, Value};
+use std::borrow::Cow;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far one call may move the clock: a message is kept for 14 days at the most.
@@ -19,13 +29,58 @@ struct Advance {
     advance_ms: Millis,
 }
 
-/// Answers one request to `/lab/…`.
-pub async fn answer(
-    cloud: &Cloud,
-    method: &Method,
-    path: &str,
-    body: &[u8],
-) -> (StatusCode, Value) {
+/// Answers one request to `/lab/…`, from the desk or from a page, which may be served from another port of this machine.
+pub async fn answer(cloud: &Arc<Cloud>, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let mut response = match (head.method.as_str(), path) {
+        ("OPTIONS", _) => preflight(),
+        ("GET", "/lab/events") => feed(cloud, &head),
+        _ => match guard::read(body, MAX_BODY).await {
+            Ok(body) => json_response(work(cloud, &head.method, path, &body).await),
+            Err(refusal) => refusal.answer(),
+        },
+    };
+    set(&mut response, "vary", "origin");
+    if let Some(origin) = head.headers.get(ORIGIN) {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+    response
+}
+
+/// What a browser asks before it lets a page of another port write.
+fn preflight() -> Response<Body> {
+    let mut response = respond(204, "text/plain", Body::empty());
+    for (name, value) in [
+        ("access-control-allow-methods", "GET, POST, DELETE"),
+        (
+            "access-control-allow-headers",
+            "content-type, last-event-id",
+        ),
+    ] {
+        set(&mut response, name, value);
+    }
+    response
+}
+
+fn feed(cloud: &Arc<Cloud>, head: &Parts) -> Response<Body> {
+    let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+    let after = query.into_iter().find(|(name, _)| name == "after");
+    let header = head.headers.get("last-event-id");
+    let header = header.and_then(|id| id.to_str().ok().map(Cow::Borrowed));
+    let last = header.or(after.map(|(_, id)| id));
+    sse::listen(cloud, last.as_deref()).unwrap_or_else(|| {
+        let error = format!("{MAX_LISTENERS} listen already: close some pages of the book");
+        json_response((StatusCode::SERVICE_UNAVAILABLE, json!({ "error": error })))
+    })
+}
+
+fn json_response((status, body): (StatusCode, Value)) -> Response<Body> {
+    respond(status.as_u16(), "application/json", body.to_string())
+}
+
+async fn work(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
