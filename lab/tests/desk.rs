@@ -317,6 +317,27 @@ fn a_book_that_cannot_be_rendered_says_why() {
 }
 
 #[test]
+fn each_call_is_shown_on_request() {
+    let desk = Desk::start(&["--no-book", "--log", "debug"]);
+    desk.call("ListQueues", "{}");
+    let form = "Action=GetRole&Version=2010-05-08&RoleName=nobody";
+    let (head, _) = desk.exchange("POST / HTTP/1.1", form);
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    let shown = desk.errors();
+    let calls: Vec<_> = shown
+        .lines()
+        .map(|line| line.split(" ms=").next())
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Some(r#"The local cloud: call service="sqs" operation="ListQueues" code="OK""#),
+            Some(r#"The local cloud: call service="iam" operation="GetRole" code="NoSuchEntity""#),
+        ]
+    );
+}
+
+#[test]
 fn what_mdbook_warns_of_is_shown() {
     let (desk, _book) = Desk::with_page("# First\n\n{{#include nowhere.rs}}\n");
     let errors = desk.errors();

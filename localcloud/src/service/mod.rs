@@ -23,6 +23,7 @@ use hyper::{Response, Uri};
 use rows::{Service, SERVICES};
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Instant;
 
 /// How SQS is named in the query protocol.
 const SQS_VERSION: &str = "2012-11-05";
@@ -67,13 +68,27 @@ pub async fn answer(
         protocol,
         call,
     } = Request::read(head, body);
+    let begun = Instant::now();
+    let name = match &service {
+        Ok(service) => service.name,
+        Err(name) => name,
+    };
     let work = async {
-        match service {
+        match &service {
             Ok(service) => service.answer(cloud, &call).await,
-            Err(name) => Err(ApiError::not_in_this_lab(&name, &call.operation)),
+            Err(name) => Err(ApiError::not_in_this_lab(name, &call.operation)),
         }
     };
     let outcome = events::in_the_name_of(user_agent(&head.headers), work).await;
+    let code = outcome.as_ref().err().map_or("OK", |error| &error.code);
+    let ms = begun.elapsed().as_millis() as u64;
+    tracing::debug!(
+        service = name,
+        operation = &*call.operation,
+        code,
+        ms,
+        "call"
+    );
     // The last moment before the answer leaves.
     if cloud.faults.strikes(Kind::LostResponse, &call.operation) {
         return Err(Lost);

@@ -12,4 +12,5 @@ mod mapping;
 mod query;
 mod queue;
 mod sqs;
+mod structure;
 mod support;
