@@ -1,9 +1,10 @@
 //! The one clock of the local cloud. Everything that waits, waits here, so that moving the clock by five
 //! minutes wakes whoever was due in those five minutes.
 
+use crate::lock::lock;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -157,10 +158,7 @@ impl Clock {
     }
 
     fn awaited(&self) -> MutexGuard<'_, BTreeSet<(Millis, u64)>> {
-        self.0
-            .awaited
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.awaited)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Faults on request: what goes wrong on AWS now and then, at the moment a reader wants to see it.
 
 use crate::events::{Event, Events};
+use crate::lock::lock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
 // Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
@@ -120,7 +121,7 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.faults)
     }
 }
 

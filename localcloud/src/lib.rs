@@ -26,6 +26,7 @@ pub mod ids;
 pub mod kinesis;
 mod lab_api;
 pub mod lambda;
+mod lock;
 pub mod logs;
 mod server;
 mod service;

@@ -5,6 +5,7 @@ use crate::cloud::Cloud;
 use crate::guard::{self, MAX_BODY, MAX_REQUEST_TIME};
 use crate::ids;
 use crate::lab_api;
+use crate::lock::lock;
 use crate::service::{self, Lost};
 use crate::wire::respond;
 use axum::body::Body;
@@ -16,7 +17,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rand::rngs::SmallRng;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -114,10 +115,7 @@ impl Server {
     }
 
     fn request_id(&self) -> String {
-        let mut random = self
-            .request_ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut random = lock(&self.request_ids);
         ids::uuid(&mut random)
     }
 }

@@ -9,13 +9,14 @@ mod event;
 pub use event::*;
 
 use crate::clock::{Clock, Millis};
+use crate::lock::lock;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -159,7 +160,7 @@ impl Events {
     }
 
     fn lock(&self) -> MutexGuard<'_, Feed> {
-        self.0.feed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.feed)
     }
 }
 
