@@ -15,6 +15,7 @@
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
 pub mod account;
+pub mod client;
 pub mod clock;
 mod cloud;
 pub mod cloudformation;

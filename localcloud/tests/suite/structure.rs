@@ -23,6 +23,7 @@ const HOUSE: &str = "
     wire
     faults          events
     events
+    client
     clock
     ids
     lock
