@@ -115,8 +115,8 @@ impl Clock {
 
     /// Returns when the clock shows `time` or later.
     pub async fn sleep_until(&self, time: Millis) {
-        let place = Place::take(self, time);
-        self.wait(time, Some(&place)).await;
+        let sleeper = Sleeper::enter(self, time);
+        self.wait(time, Some(&sleeper)).await;
     }
 
     /// The same for a wait that begins again whenever it ends, such as a poller's. It counts for nothing to an
@@ -125,9 +125,9 @@ impl Clock {
         self.wait(time, None).await;
     }
 
-    async fn wait(&self, time: Millis, place: Option<&Place<'_>>) {
+    async fn wait(&self, time: Millis, sleeper: Option<&Sleeper<'_>>) {
         let patience = match self.0.pace {
-            Pace::Patient(patience) if place.is_some() => Some(patience),
+            Pace::Patient(patience) if sleeper.is_some() => Some(patience),
             _ => None,
         };
         let mut moves = self.0.moved.subscribe();
@@ -140,7 +140,7 @@ impl Clock {
             tokio::select! {
                 () = tokio::time::sleep(patience.unwrap_or(left).min(left)), if self.0.pace != Pace::Stopped => {
                     let is_quiet = requests == self.requests() && !self.is_at_work();
-                    if patience.is_some() && is_quiet && place.is_some_and(Place::is_first) {
+                    if patience.is_some() && is_quiet && sleeper.is_some_and(Sleeper::is_first) {
                         self.advance(left);
                     }
                 }
@@ -173,14 +173,14 @@ impl Drop for Work {
     }
 }
 
-/// A sleeper's place among those who wait for a time.
-struct Place<'a> {
+/// One of those who wait for a time.
+struct Sleeper<'a> {
     clock: &'a Clock,
     key: (Millis, u64),
 }
 
-impl<'a> Place<'a> {
-    fn take(clock: &'a Clock, time: Millis) -> Self {
+impl<'a> Sleeper<'a> {
+    fn enter(clock: &'a Clock, time: Millis) -> Self {
         let key = (time, clock.0.next.fetch_add(1, Ordering::Relaxed));
         clock.awaited().insert(key);
         Self { clock, key }
@@ -191,7 +191,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Sleeper<'_> {
     fn drop(&mut self) {
         self.clock.awaited().remove(&self.key);
     }

@@ -314,7 +314,7 @@ impl Iam {
 
     /// Lets what the role now says hold from now on; or later, if that is asked for.
     fn take_effect(&self, state: &mut State, name: &str) {
-        let late = self.0.faults.strikes(Kind::PolicyDelay, name);
+        let late = self.0.faults.take(Kind::PolicyDelay, name);
         let from = self.0.clock.now() + if late { POLICY_DELAY } else { 0 };
         let State {
             roles, policies, ..

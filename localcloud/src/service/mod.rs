@@ -90,7 +90,7 @@ pub async fn answer(
         "call"
     );
     // The last moment before the answer leaves.
-    if cloud.faults.strikes(Kind::LostResponse, &call.operation) {
+    if cloud.faults.take(Kind::LostResponse, &call.operation) {
         return Err(Lost);
     }
     Ok(protocol.answer(&call.operation, outcome, request_id))
@@ -101,7 +101,7 @@ impl Service {
         if let Input::Wrong(error) = &call.input {
             return Err(error.clone());
         }
-        if !cloud.faults.strikes(Kind::Throttle, &call.operation) {
+        if !cloud.faults.take(Kind::Throttle, &call.operation) {
             return (self.call)(cloud, call).await;
         }
         let (code, status) = (self.throttle)(&call.operation);

@@ -259,14 +259,14 @@ impl Sqs {
             return Ok(());
         };
         let is_high = |fifo: &attributes::FifoSettings| fifo.throughput_by_group;
-        if faults.waits(Kind::FifoQuota, &entry.name)
+        if faults.is_waiting(Kind::FifoQuota, &entry.name)
             && !entry.settings.fifo.as_ref().is_some_and(is_high)
             && !memories
                 .quotas
                 .entry(action)
                 .or_default()
                 .allows(now, messages)
-            && faults.strikes(Kind::FifoQuota, &entry.name)
+            && faults.take(Kind::FifoQuota, &entry.name)
         {
             // The developer guide speaks of a ThrottlingException here; the API reference has this error for it:
             // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors
