@@ -1,8 +1,8 @@
 //! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress. No part of AWS.
 
 use crate::clock::Millis;
-use crate::faults::{Fault, MOST_FAULTS};
-use crate::Cloud;
+use crate::cloud::Cloud;
+use crate::faults::{Fault, MAX_FAULTS};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{json, Value};
@@ -10,9 +10,9 @@ use std::fs;
 use std::time::Duration;
 
 /// How far one call may move the clock: a message is kept for 14 days at the most.
-const LONGEST_MOVE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const MAX_ADVANCE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// So long a move waits for functions that Lambda runs: few of them expect that time jumps while they work.
-const LONGEST_INVOCATION: Duration = Duration::from_secs(2);
+const MAX_WAIT_FOR_FUNCTIONS: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Advance {
@@ -32,8 +32,8 @@ pub async fn answer(
         }
         ("GET", "/lab/clock") => (StatusCode::OK, clock(cloud)),
         ("POST", "/lab/clock") => match serde_json::from_slice::<Advance>(body) {
-            Ok(Advance { advance_ms }) if advance_ms <= LONGEST_MOVE.as_millis() as Millis => {
-                cloud.clock.until_idle(LONGEST_INVOCATION).await;
+            Ok(Advance { advance_ms }) if advance_ms <= MAX_ADVANCE.as_millis() as Millis => {
+                cloud.clock.until_idle(MAX_WAIT_FOR_FUNCTIONS).await;
                 cloud.clock.advance(Duration::from_millis(advance_ms));
                 (StatusCode::OK, clock(cloud))
             }
@@ -49,7 +49,7 @@ pub async fn answer(
             Ok(fault) => match cloud.faults.add(fault) {
                 true => (StatusCode::OK, json!(cloud.faults.waiting())),
                 false => bad(&format!(
-                    "{MOST_FAULTS} faults are waiting already: clear them first"
+                    "{MAX_FAULTS} faults are waiting already: clear them first"
                 )),
             },
             Err(error) => bad(&format!(

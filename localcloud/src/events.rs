@@ -18,13 +18,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How many events are kept for those who come back.
-pub const MOST_EVENTS: usize = 1000;
+pub const MAX_EVENTS: usize = 1000;
 /// How many may listen at a time.
-pub const MOST_LISTENERS: usize = 32;
+pub const MAX_LISTENERS: usize = 32;
 /// How many of a queue's messages, or a stream's records, the state shows.
-pub const MOST_SHOWN: usize = 100;
+pub const MAX_SHOWN: usize = 100;
 /// Texts are cut after so many characters.
-pub(crate) const LONGEST_TEXT: usize = 100;
+pub(crate) const MAX_TEXT: usize = 100;
 
 /// One thing that happened. Names are without their ARN; times are by the local cloud's clock.
 #[derive(Serialize)]
@@ -236,7 +236,7 @@ pub struct Queue {
     pub visible: usize,
     pub in_flight: usize,
     pub delayed: usize,
-    /// The first [`MOST_SHOWN`], in the order in which the queue took them in; only a listener's first state has them.
+    /// The first [`MAX_SHOWN`], in the order in which the queue took them in; only a listener's first state has them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
 }
@@ -272,7 +272,7 @@ pub struct Stream {
     pub stream: String,
     pub shards: Vec<Shard>,
     pub consumers: Vec<String>,
-    /// The last [`MOST_SHOWN`]; only a listener's first state has them.
+    /// The last [`MAX_SHOWN`]; only a listener's first state has them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Record>,
 }
@@ -331,7 +331,7 @@ impl<'a, T: Into<Cow<'a, str>>> From<T> for Text<'a> {
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let end = self.0.char_indices().nth(LONGEST_TEXT);
+        let end = self.0.char_indices().nth(MAX_TEXT);
         serializer.serialize_str(end.map_or(&self.0, |(end, _)| &self.0[..end]))
     }
 }
@@ -414,7 +414,7 @@ impl Events {
     }
 
     fn push(&self, feed: &mut Feed, event: &Event) {
-        if feed.events.len() == MOST_EVENTS {
+        if feed.events.len() == MAX_EVENTS {
             feed.events.pop_front();
         }
         let number = *self.0.newest.borrow() + 1;
@@ -439,7 +439,7 @@ impl Events {
     pub fn listen(&self) -> Option<Listener> {
         let mut feed = self.lock();
         let listeners = *self.0.listeners.borrow();
-        if listeners == MOST_LISTENERS {
+        if listeners == MAX_LISTENERS {
             return None;
         }
         if !self.0.is_kept.swap(true, Ordering::Relaxed) {
@@ -592,12 +592,12 @@ mod tests {
     fn only_the_last_events_are_kept() {
         let events = Events::new(Clock::new());
         let listener = events.listen().expect("room for one");
-        for _ in 0..MOST_EVENTS + 1 {
+        for _ in 0..MAX_EVENTS + 1 {
             sent(&events);
         }
         assert_eq!(
             listener.after(1).map(|events| events.len()),
-            Some(MOST_EVENTS)
+            Some(MAX_EVENTS)
         );
         assert!(listener.after(0).is_none());
     }

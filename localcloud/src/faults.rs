@@ -49,7 +49,7 @@ fn once() -> u32 {
 }
 
 /// How many faults may wait at a time.
-pub const MOST_FAULTS: usize = 100;
+pub const MAX_FAULTS: usize = 100;
 
 /// The faults that wait. Clones share them.
 #[derive(Clone)]
@@ -70,10 +70,10 @@ impl Faults {
         }))
     }
 
-    /// Adds a fault. False when [`MOST_FAULTS`] are waiting already.
+    /// Adds a fault. False when [`MAX_FAULTS`] are waiting already.
     pub fn add(&self, fault: Fault) -> bool {
         let mut faults = self.lock();
-        if faults.len() == MOST_FAULTS {
+        if faults.len() == MAX_FAULTS {
             return false;
         }
         if fault.count > 0 {

@@ -4,8 +4,8 @@
 //! other begins with the state of the whole cloud.
 
 use crate::clock::Millis;
+use crate::cloud::Cloud;
 use crate::events::{Listener, State};
-use crate::Cloud;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};

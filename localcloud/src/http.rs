@@ -1,12 +1,13 @@
 //! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
 
-use crate::events::MOST_LISTENERS;
+use crate::cloud::Cloud;
+use crate::events::MAX_LISTENERS;
 use crate::faults::Kind;
 use crate::kinesis;
 use crate::wire::error::ApiError;
 use crate::wire::query::Form;
 use crate::wire::{json, query};
-use crate::{control, events, feed, ids, lambda, sts, Cloud};
+use crate::{control, events, feed, ids, lambda, sts};
 use axum::body::Body;
 use axum::Router;
 use bytes::Bytes;
@@ -33,10 +34,10 @@ use tower::ServiceExt;
 
 /// A full batch of records, 10 MiB before base64, fits in; and one of messages, 1 MiB, whose every character is escaped
 /// as `\u0000` in the JSON.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY: usize = 16 * 1024 * 1024;
 /// A client that takes longer for its headers, or for its body, is let go.
-const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
-const MOST_CONNECTIONS: usize = 1024;
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS: usize = 1024;
 /// Functions are programs of this machine, so not even a page of this machine may upload one.
 const NOT_FOR_PAGES: &str =
     "The local cloud's AWS operations are for programs: the Origin header says that a web page asks.\n";
@@ -72,12 +73,12 @@ pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Route
         cloud,
         pages,
     });
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(SLOWEST_REQUEST);
+        .header_read_timeout(MAX_REQUEST_TIME);
     let builder = Arc::new(builder);
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -123,7 +124,7 @@ impl Door {
         let largest = if for_lambda {
             lambda::LARGEST_REQUEST
         } else {
-            LARGEST_BODY
+            MAX_BODY
         };
         let body = match read(body, largest).await {
             Ok(body) => body,
@@ -149,7 +150,7 @@ impl Door {
         } else if is_feed {
             self.feed(&parts.headers, &parts.uri)
         } else {
-            match read(body, LARGEST_BODY).await {
+            match read(body, MAX_BODY).await {
                 Ok(body) => {
                     let path = parts.uri.path();
                     let answer = control::answer(&self.cloud, &parts.method, path, &body);
@@ -174,7 +175,7 @@ impl Door {
         let header = header.and_then(|id| id.to_str().ok().map(Cow::Borrowed));
         let last = header.or(after.map(|(_, id)| id));
         feed::listen(&self.cloud, last.as_deref()).unwrap_or_else(|| {
-            let error = format!("{MOST_LISTENERS} listen already: close some pages of the book");
+            let error = format!("{MAX_LISTENERS} listen already: close some pages of the book");
             json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
         })
     }
@@ -409,7 +410,7 @@ fn is_loopback(host: &str) -> bool {
 
 async fn read(body: Incoming, largest: usize) -> Result<Bytes, Response<Body>> {
     let whole = Limited::new(body, largest).collect();
-    match tokio::time::timeout(SLOWEST_REQUEST, whole).await {
+    match tokio::time::timeout(MAX_REQUEST_TIME, whole).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(text(
             StatusCode::PAYLOAD_TOO_LARGE,

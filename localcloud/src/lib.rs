@@ -14,7 +14,9 @@
 //! `events` what happened.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
+pub mod account;
 pub mod clock;
+mod cloud;
 pub mod cloudformation;
 mod control;
 pub mod events;
@@ -30,7 +32,9 @@ pub mod sqs;
 pub mod sts;
 pub mod wire;
 
+pub use account::{ACCOUNT, REGION};
 use clock::{Clock, Pace};
+use cloud::Cloud;
 use cloudformation::CloudFormation;
 use events::Events;
 use faults::Faults;
@@ -48,11 +52,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-// Differs from AWS: one-account: there is one account in one region, over plain HTTP.
-/// The one account of the local cloud.
-pub const ACCOUNT: &str = "000000000000";
-/// The one region of the local cloud.
-pub const REGION: &str = "us-east-1";
 /// Where the local cloud listens unless it is told otherwise.
 pub const DEFAULT_PORT: u16 = 4566;
 
@@ -90,22 +89,6 @@ pub struct LocalCloud {
     address: SocketAddr,
     cloud: Arc<Cloud>,
     runtime: Option<Runtime>,
-}
-
-/// What all requests share.
-pub(crate) struct Cloud {
-    seed: u64,
-    progress: Option<PathBuf>,
-    clock: Clock,
-    events: Events,
-    faults: Faults,
-    sqs: Sqs,
-    kinesis: Kinesis,
-    lambda: Lambda,
-    mappings: Mappings,
-    iam: Iam,
-    logs: Logs,
-    cloudformation: CloudFormation,
 }
 
 impl LocalCloud {

@@ -16,11 +16,12 @@ mod quota;
 mod receipt;
 mod redrive;
 
+use crate::account::{self, ACCOUNT};
 use crate::clock::{Clock, Millis};
-use crate::events::{self, Event, Events, MessageState, MOST_SHOWN};
+use crate::events::{self, Event, Events, MessageState, MAX_SHOWN};
 use crate::faults::{Faults, Kind};
+use crate::ids;
 use crate::wire::error::ApiError;
-use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
 use deduplication::Memory;
 use message::Message;
@@ -426,7 +427,7 @@ impl Entry {
                 state,
             }
         };
-        self.queue.list(MOST_SHOWN).into_iter().map(show).collect()
+        self.queue.list(MAX_SHOWN).into_iter().map(show).collect()
     }
 }
 
@@ -436,7 +437,7 @@ fn name_of(arn: &str) -> &str {
 }
 
 fn arn_of(name: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    account::arn("sqs", name)
 }
 
 fn url_of(base: &str, name: &str) -> String {
