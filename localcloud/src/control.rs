@@ -1,7 +1,7 @@
-//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress. No part of AWS.
+//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
 
 use crate::clock::Millis;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Clouds};
 use crate::faults::{Fault, MAX_FAULTS};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -21,11 +21,12 @@ struct Advance {
 
 /// Answers one request to `/lab/…`.
 pub async fn answer(
-    cloud: &Cloud,
+    clouds: &Clouds,
     method: &Method,
     path: &str,
     body: &[u8],
 ) -> (StatusCode, Value) {
+    let cloud = &*clouds.now();
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
@@ -71,18 +72,22 @@ pub async fn answer(
                 "log_groups": cloud.logs.status(),
             }),
         ),
+        ("POST", "/lab/reset") => {
+            clouds.reset();
+            (StatusCode::OK, json!({"status": "empty"}))
+        }
         ("GET", "/lab/progress") => (StatusCode::OK, json!({"done": progress(cloud)})),
         (
             _,
             "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/progress"
-            | "/lab/events",
+            | "/lab/reset" | "/lab/events",
         ) => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": format!("{path} does not take {method}")}),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress or /lab/events")}),
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress, /lab/reset or /lab/events")}),
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! The door: accepts connections, turns strangers away, finds the service, answers in its wire form.
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Clouds};
 use crate::events::MAX_LISTENERS;
 use crate::faults::Kind;
 use crate::kinesis;
@@ -60,19 +60,25 @@ impl fmt::Display for Lost {
 
 impl std::error::Error for Lost {}
 
+/// The door as one request finds it.
 struct Door {
+    clouds: Arc<Clouds>,
+    /// The one that there was when the request came.
     cloud: Arc<Cloud>,
     pages: Option<Router>,
-    request_ids: Mutex<SmallRng>,
+    request_ids: Arc<Mutex<SmallRng>>,
 }
 
 /// Accepts connections until its task is dropped.
-pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Router>) {
-    let door = Arc::new(Door {
-        request_ids: Mutex::new(ids::source(cloud.seed, "request ids")),
-        cloud,
-        pages,
-    });
+pub async fn serve(listener: TcpListener, clouds: Arc<Clouds>, pages: Option<Router>) {
+    let random = ids::source(clouds.lasting.seed, "request ids");
+    let request_ids = Arc::new(Mutex::new(random));
+    let door = move || Door {
+        cloud: clouds.now(),
+        clouds: clouds.clone(),
+        pages: pages.clone(),
+        request_ids: request_ids.clone(),
+    };
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -93,7 +99,7 @@ pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Route
         let (door, builder) = (door.clone(), builder.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let door = door.clone();
+                let door = door();
                 async move { door.answer(request).await }
             });
             // An error here is the client's: it went away or spoke no HTTP.
@@ -153,7 +159,7 @@ impl Door {
             match read(body, MAX_BODY).await {
                 Ok(body) => {
                     let path = parts.uri.path();
-                    let answer = control::answer(&self.cloud, &parts.method, path, &body);
+                    let answer = control::answer(&self.clouds, &parts.method, path, &body);
                     let (status, answer) = answer.await;
                     json_response(status, &answer)
                 }
@@ -174,7 +180,7 @@ impl Door {
         let header = headers.get("last-event-id");
         let header = header.and_then(|id| id.to_str().ok().map(Cow::Borrowed));
         let last = header.or(after.map(|(_, id)| id));
-        feed::listen(&self.cloud, last.as_deref()).unwrap_or_else(|| {
+        feed::listen(&self.cloud, self.clouds.watch(), last.as_deref()).unwrap_or_else(|| {
             let error = format!("{MAX_LISTENERS} listen already: close some pages of the book");
             json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
         })

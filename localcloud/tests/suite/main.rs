@@ -10,5 +10,6 @@ mod lambda;
 mod logs;
 mod mapping;
 mod queue;
+mod reset;
 mod sqs;
 mod support;
