@@ -27,14 +27,21 @@ struct Refusal {
 
 impl Client {
     /// The local cloud on `port`; without one, that of `AWS_ENDPOINT_URL` when it is on this machine.
-    pub fn new(port: Option<u16>) -> Self {
-        let host = match port {
-            Some(port) => Some(format!("127.0.0.1:{port}")),
-            None => env::var("AWS_ENDPOINT_URL").ok().and_then(loopback),
+    ///
+    /// # Errors
+    ///
+    /// `AWS_ENDPOINT_URL` is no URL.
+    pub fn new(port: Option<u16>) -> Result<Self> {
+        let host = match (port, env::var("AWS_ENDPOINT_URL")) {
+            (Some(port), _) => Some(format!("127.0.0.1:{port}")),
+            (None, Ok(url)) if !url.is_empty() && !url.contains("://") => {
+                bail!("AWS_ENDPOINT_URL is {url}: it begins with http://, such as http://{url}")
+            }
+            (None, url) => url.ok().and_then(loopback),
         };
-        Self {
+        Ok(Self {
             host: host.unwrap_or_else(|| format!("127.0.0.1:{}", localcloud::DEFAULT_PORT)),
-        }
+        })
     }
 
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

@@ -64,7 +64,7 @@ fn cannot_start(port: u16, error: io::Error) -> anyhow::Error {
     if error.kind() != ErrorKind::AddrInUse {
         return anyhow::Error::new(error).context(format!("can't listen on 127.0.0.1:{port}"));
     }
-    match Client::new(Some(port)).get::<Value>("/lab/health") {
+    match Client::new(Some(port)).and_then(|client| client.get::<Value>("/lab/health")) {
         Ok(_) => anyhow!(
             "another local cloud is running at http://127.0.0.1:{port}: use it, or start one more with \
              `cargo run -- --port 0`"

@@ -1,5 +1,5 @@
 //! The desk of *Queues & Streams*: starts the local cloud and serves the book; its subcommands move the clock,
-//! make faults and show what the local cloud holds.
+//! make faults, show what the local cloud holds and empty it.
 //!
 //!     cargo run
 
@@ -10,6 +10,7 @@ mod desk;
 mod logger;
 mod progress;
 mod span;
+mod target;
 
 use clap::{Args, Parser, Subcommand};
 use span::Span;
@@ -78,6 +79,9 @@ enum Command {
     /// Make something go wrong on the local cloud
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// Empty the local cloud: queues, streams, functions, stacks, roles, logs and faults go at once, and their names are
+    /// free again. The clock and the exercises that are done stay
+    Reset,
     /// Show the exercises that are done, the seed, the clock, the faults that wait, and what there is: queues, streams,
     /// functions, roles, log groups
     Status,

@@ -1,7 +1,7 @@
-//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress. No part of AWS.
+//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
 
 use crate::clock::Millis;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Clouds};
 use crate::events::MAX_LISTENERS;
 use crate::faults::{Fault, MAX_FAULTS};
 use crate::guard::{self, MAX_BODY};
@@ -16,7 +16,6 @@ use serde::Deserialize;
 use serde_json::{json, Value};
 use std::borrow::Cow;
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How far one call may move the clock: a message is kept for 14 days at the most.
@@ -30,14 +29,14 @@ struct Advance {
 }
 
 /// Answers one request to `/lab/…`, from the desk or from a page, which may be served from another port of this machine.
-pub async fn answer(cloud: &Arc<Cloud>, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(clouds: &Clouds, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let mut response = match (head.method.as_str(), path) {
         ("OPTIONS", _) => preflight(),
-        ("GET", "/lab/events") => feed(cloud, &head),
+        ("GET", "/lab/events") => feed(clouds, &head),
         _ => match guard::read(body, MAX_BODY).await {
-            Ok(body) => json_response(work(cloud, &head.method, path, &body).await),
+            Ok(body) => json_response(work(clouds, &head.method, path, &body).await),
             Err(refusal) => refusal.answer(),
         },
     };
@@ -64,13 +63,13 @@ fn preflight() -> Response<Body> {
     response
 }
 
-fn feed(cloud: &Arc<Cloud>, head: &Parts) -> Response<Body> {
+fn feed(clouds: &Clouds, head: &Parts) -> Response<Body> {
     let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
     let after = query.into_iter().find(|(name, _)| name == "after");
     let header = head.headers.get("last-event-id");
     let header = header.and_then(|id| id.to_str().ok().map(Cow::Borrowed));
     let last = header.or(after.map(|(_, id)| id));
-    sse::listen(cloud, last.as_deref()).unwrap_or_else(|| {
+    sse::listen(clouds, last.as_deref()).unwrap_or_else(|| {
         let error = format!("{MAX_LISTENERS} listen already: close some pages of the book");
         json_response((StatusCode::SERVICE_UNAVAILABLE, json!({ "error": error })))
     })
@@ -80,7 +79,8 @@ fn json_response((status, body): (StatusCode, Value)) -> Response<Body> {
     respond(status.as_u16(), "application/json", body.to_string())
 }
 
-async fn work(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+async fn work(clouds: &Clouds, method: &Method, path: &str, body: &[u8]) -> (StatusCode, Value) {
+    let cloud = &*clouds.now();
     match (method.as_str(), path) {
         ("GET" | "HEAD", "/lab/health") => {
             (StatusCode::OK, json!({"status": "ok", "seed": cloud.seed}))
@@ -126,18 +126,22 @@ async fn work(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> (Statu
                 "log_groups": cloud.logs.status(),
             }),
         ),
+        ("POST", "/lab/reset") => {
+            clouds.reset();
+            (StatusCode::OK, json!({"status": "empty"}))
+        }
         ("GET", "/lab/progress") => (StatusCode::OK, json!({"done": progress(cloud)})),
         (
             _,
             "/lab/health" | "/lab/clock" | "/lab/faults" | "/lab/status" | "/lab/progress"
-            | "/lab/events",
+            | "/lab/reset" | "/lab/events",
         ) => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": format!("{path} does not take {method}")}),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress or /lab/events")}),
+            json!({"error": format!("no {path} here: ask for /lab/health, /lab/clock, /lab/faults, /lab/status, /lab/progress, /lab/reset or /lab/events")}),
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! Accepts connections, and finds what a request is for: an AWS operation, the desk and the pages under `/lab/`, or the
 //! book.
 
-use crate::cloud::Cloud;
+use crate::cloud::Clouds;
 use crate::guard::{self, MAX_BODY, MAX_REQUEST_TIME};
 use crate::ids;
 use crate::lab_api;
@@ -26,16 +26,16 @@ use tower::ServiceExt;
 const MAX_CONNECTIONS: usize = 1024;
 
 struct Server {
-    cloud: Arc<Cloud>,
+    clouds: Arc<Clouds>,
     pages: Option<Router>,
     request_ids: Mutex<SmallRng>,
 }
 
 /// Accepts connections until its task is dropped.
-pub async fn serve(listener: TcpListener, cloud: Arc<Cloud>, pages: Option<Router>) {
+pub async fn serve(listener: TcpListener, clouds: Arc<Clouds>, pages: Option<Router>) {
     let server = Arc::new(Server {
-        request_ids: Mutex::new(ids::source(cloud.seed, "request ids")),
-        cloud,
+        request_ids: Mutex::new(ids::source(clouds.lasting.seed, "request ids")),
+        clouds,
         pages,
     });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -76,7 +76,7 @@ impl Server {
             return Ok(refusal.answer());
         }
         if request.uri().path().starts_with("/lab/") {
-            return Ok(lab_api::answer(&self.cloud, request).await);
+            return Ok(lab_api::answer(&self.clouds, request).await);
         }
         let (head, body) = request.into_parts();
         match service::max_body(&head) {
@@ -96,8 +96,10 @@ impl Server {
         if let Err(refusal) = guard::check_program(&head.headers) {
             return Ok(refusal.answer());
         }
+        // A reset puts another one in its place meanwhile: the call is one of this one's.
+        let cloud = self.clouds.now();
         match guard::read(body, max_body).await {
-            Ok(body) => service::answer(&self.cloud, &head, &body, &self.request_id()).await,
+            Ok(body) => service::answer(&cloud, &head, &body, &self.request_id()).await,
             Err(refusal) => Ok(refusal.answer()),
         }
     }

@@ -38,6 +38,8 @@ struct Timed<'a, T> {
 pub struct Events(Arc<Inner>);
 
 struct Inner {
+    /// Tells this feed from others: of another start, or of another cloud of this one.
+    boot: Millis,
     clock: Clock,
     /// Whether somebody listens, or did a moment ago.
     is_kept: AtomicBool,
@@ -57,7 +59,13 @@ struct Feed {
 
 impl Events {
     pub fn new(clock: Clock) -> Self {
+        Self::numbered(clock, 0)
+    }
+
+    /// The feed of the cloud with this number: a start has one after the other, see [`crate::cloud::Clouds`].
+    pub fn numbered(clock: Clock, number: u64) -> Self {
         Self(Arc::new(Inner {
+            boot: clock.started_at() + number,
             clock,
             is_kept: AtomicBool::new(false),
             feed: Mutex::default(),
@@ -112,12 +120,7 @@ impl Events {
     fn frame(&self, number: u64, content: &impl Serialize) -> Bytes {
         let at = self.0.clock.now();
         let json = serde_json::to_string(&Timed { content, at }).unwrap_or_default();
-        format!("id: {}-{number}\ndata: {json}\n\n", self.boot()).into()
-    }
-
-    /// Tells this start of the local cloud from others.
-    fn boot(&self) -> Millis {
-        self.0.clock.started_at()
+        format!("id: {}-{number}\ndata: {json}\n\n", self.0.boot).into()
     }
 
     /// Somebody begins to listen. None when there are too many.
@@ -174,7 +177,7 @@ impl Listener {
     /// The number of the event that has this id, when what came after it is all there.
     pub fn find(&self, id: &str) -> Option<u64> {
         let (boot, number) = id.split_once('-')?;
-        let is_of_this_boot = boot.parse() == Ok(self.events.boot());
+        let is_of_this_boot = boot.parse() == Ok(self.events.0.boot);
         let number = number.parse().ok().filter(|_| is_of_this_boot)?;
         self.after(number).map(|_| number)
     }
@@ -259,7 +262,7 @@ mod tests {
         let events = Events::new(Clock::new());
         let listener = events.listen().expect("room for one");
         sent(&events);
-        let id = format!("{}-1", events.boot());
+        let id = format!("{}-1", events.0.boot);
         drop(listener);
         sent(&events);
         let listener = events.listen().expect("room for one");
@@ -270,7 +273,7 @@ mod tests {
         drop(listener);
         events.rest();
         let listener = events.listen().expect("room for one");
-        assert_eq!(listener.find(&format!("{}-2", events.boot())), None);
+        assert_eq!(listener.find(&format!("{}-2", events.0.boot)), None);
     }
 
     #[test]

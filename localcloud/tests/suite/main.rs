@@ -11,6 +11,7 @@ mod logs;
 mod mapping;
 mod query;
 mod queue;
+mod reset;
 mod sqs;
 mod structure;
 mod support;

@@ -472,6 +472,15 @@ impl Mappings {
         }));
     }
 
+    /// Stops all pollers for good, and tells nobody.
+    pub fn stop(&self) {
+        for (_, mapping) in std::mem::take(&mut self.lock().mappings) {
+            if let Some(poller) = mapping.poller {
+                poller.send_replace(true);
+            }
+        }
+    }
+
     /// A poller has come to its end: what it was stopped for happens.
     fn ended(&self, uuid: &str) {
         let mut state = self.lock();
