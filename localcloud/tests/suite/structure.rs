@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What each module of `src` may name, from the top to the bottom. `lib.rs` is the wiring and names all.
+/// What each module of `src` may name, from the top to the bottom. `lib` is `lib.rs`, the wiring, which names all.
 const HOUSE: &str = "
+    testing         lib
+    lib
     server          service lab_api cloud guard wire
     service         cloud lambda kinesis sqs sts guard wire faults events
     lab_api         sse cloud guard wire faults events
