@@ -104,7 +104,9 @@ class Queues(OnTheLocalCloud):
             call(**parameters)
         error = caught.exception.response["Error"]
         self.assertEqual(error["Code"], code)
-        self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 400)
+        # SQS answers 403 to a second purge, and 404 to a move task whose queue is not there.
+        status = {"PurgeQueueInProgress": 403, "ResourceNotFoundException": 404}.get(name, 400)
+        self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], status)
         self.assertTrue(error["Message"])
         self.raised.add(name)
 
@@ -450,7 +452,19 @@ class Sqs(Queues):
         self.assertEqual(self.counts(queue), (0, 1, 0))
         change(0)
         self.assertEqual(self.counts(queue), (1, 0, 0))
-        # Nobody has received it since, so its handle still hides it.
+        fifo = self.queue("-line.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+        self.sqs.send_message(QueueUrl=fifo, MessageBody="a", MessageGroupId="g")
+        [late] = self.receive(fifo, VisibilityTimeout=1)
+        self.desk.advance(2)
+        self.refused(
+            "MessageNotInflight",
+            "AWS.SimpleQueueService.MessageNotInflight",
+            self.sqs.change_message_visibility,
+            QueueUrl=fifo,
+            ReceiptHandle=late["ReceiptHandle"],
+            VisibilityTimeout=5,
+        )
+        # On a standard queue it would do: nobody has received it since.
         change(5)
         self.assertEqual(self.counts(queue), (0, 1, 0))
         change(0)
@@ -549,7 +563,9 @@ class Sqs(Queues):
         self.assertEqual(self.counts(target)[0], moved)
         self.assertEqual(self.counts(dead)[0], 20 - moved)
         missing = "ResourceNotFoundException"
-        self.refused(missing, missing, self.sqs.cancel_message_move_task, TaskHandle="made-up")
+        cancel = self.sqs.cancel_message_move_task
+        self.refused(missing, missing, cancel, TaskHandle=task["TaskHandle"])
+        self.refused("", "InvalidParameterValue", cancel, TaskHandle="made-up")
         nowhere = self.arn(dead) + "-nowhere"
         self.refused(missing, missing, self.sqs.start_message_move_task, SourceArn=nowhere)
         self.refused(missing, missing, self.sqs.list_message_move_tasks, SourceArn=nowhere)
@@ -843,7 +859,7 @@ class Fifo(Queues):
                 queue = self.queue(f"-{extended}", VisibilityTimeout="10")
                 for body in "abc":
                     self.put(queue, "g", body)
-                handle = self.receive(queue)[extended]["ReceiptHandle"]
+                handle = self.receive(queue, MaxNumberOfMessages=10)[extended]["ReceiptHandle"]
                 self.sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=40)
                 self.desk.advance(20)
                 self.assertEqual(self.bodies(queue), expected)
