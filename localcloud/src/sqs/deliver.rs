@@ -306,7 +306,7 @@ impl Sqs {
             entry.hand_out(&again, until);
             return Ok((again, None));
         }
-        let mut repeated = || self.0.faults.strikes(Kind::DuplicateDelivery, name);
+        let mut repeated = || self.0.faults.take(Kind::DuplicateDelivery, name);
         let received = entry.queue.receive(now, &receive, &mut repeated);
         let Received {
             deliveries,

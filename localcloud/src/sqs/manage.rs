@@ -8,10 +8,10 @@ use super::{
     arn_of, in_range, invalid_parameter, is_label, is_name_byte, missing, name_in, no_such_queue,
     sqs_error, url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
 };
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::Event;
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use rand::Rng;

@@ -15,12 +15,14 @@ pub mod queue;
 mod quota;
 mod receipt;
 mod redrive;
+pub mod shapes;
 
+use crate::account::{self, ACCOUNT};
 use crate::clock::{Clock, Millis};
-use crate::events::{self, Event, Events, MessageState, MOST_SHOWN};
+use crate::events::{self, Event, Events, MessageState, MAX_SHOWN};
 use crate::faults::{Faults, Kind};
+use crate::ids;
 use crate::wire::error::ApiError;
-use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
 use deduplication::Memory;
 use message::Message;
@@ -265,14 +267,14 @@ impl Sqs {
             return Ok(());
         };
         let is_high = |fifo: &attributes::FifoSettings| fifo.throughput_by_group;
-        if faults.waits(Kind::FifoQuota, &entry.name)
+        if faults.is_waiting(Kind::FifoQuota, &entry.name)
             && !entry.settings.fifo.as_ref().is_some_and(is_high)
             && !memories
                 .quotas
                 .entry(action)
                 .or_default()
                 .allows(now, messages)
-            && faults.strikes(Kind::FifoQuota, &entry.name)
+            && faults.take(Kind::FifoQuota, &entry.name)
         {
             // The developer guide speaks of a ThrottlingException here; the API reference has this error for it:
             // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors
@@ -434,7 +436,7 @@ impl Entry {
                 state,
             }
         };
-        self.queue.list(MOST_SHOWN).into_iter().map(show).collect()
+        self.queue.list(MAX_SHOWN).into_iter().map(show).collect()
     }
 }
 
@@ -444,7 +446,7 @@ fn name_of(arn: &str) -> &str {
 }
 
 fn arn_of(name: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    account::arn("sqs", name)
 }
 
 fn url_of(base: &str, name: &str) -> String {
