@@ -1,11 +1,10 @@
 //! STS: who am I? A function is its role, assumed in its name; everyone else is the one user of the one made-up account.
 //! See <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
 
+use crate::account::{self, ACCOUNT};
 use crate::iam::{Caller, Iam};
 use crate::wire::error::ApiError;
 use crate::wire::query::Xml;
-use crate::ACCOUNT;
-use hyper::header::{HeaderMap, AUTHORIZATION};
 
 /// The operations there are.
 pub const OPERATIONS: [&str; 1] = ["GetCallerIdentity"];
@@ -17,7 +16,7 @@ pub fn call(action: &str, iam: &Iam, access_key: Option<&str>) -> Result<String,
     }
     let session = access_key.and_then(|access_key| iam.caller(access_key));
     let Caller { arn, user_id } = session.unwrap_or_else(|| Caller {
-        arn: format!("arn:aws:iam::{ACCOUNT}:user/reader"),
+        arn: account::arn("iam", "user/reader"),
         user_id: "AIDALOCALCLOUDREADER".to_owned(),
     });
     let mut xml = Xml::default();
@@ -25,12 +24,4 @@ pub fn call(action: &str, iam: &Iam, access_key: Option<&str>) -> Result<String,
         .text("UserId", user_id)
         .text("Account", ACCOUNT);
     Ok(xml.finish())
-}
-
-/// The access key in a signature: `AWS4-HMAC-SHA256 Credential=<access key>/20261123/us-east-1/sts/aws4_request, …`.
-/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
-pub fn access_key(headers: &HeaderMap) -> Option<&str> {
-    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (_, credential) = signature.split_once("Credential=")?;
-    Some(credential.split_once('/')?.0)
 }

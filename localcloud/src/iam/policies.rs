@@ -7,9 +7,9 @@ use super::request::{
     page, path, refuse_left_out, show_page, Written, MAX_POLICY_NAME,
 };
 use super::state::{Iam, Policy};
+use crate::account;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
-use crate::ACCOUNT;
 use std::sync::Arc;
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -61,7 +61,7 @@ impl Iam {
         }
         let policy = Policy {
             name: name.to_owned(),
-            arn: format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}"),
+            arn: account::arn("iam", format!("policy{path}{name}")),
             path: path.to_owned(),
             id: state.id("ANPA"),
             description,

@@ -2,8 +2,8 @@
 //! See <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp.html>.
 
 use super::state::{Caller, Iam, State};
+use crate::account::ACCOUNT;
 use crate::ids;
-use crate::ACCOUNT;
 
 /// Temporary credentials, good for as long as they live.
 pub struct Session {

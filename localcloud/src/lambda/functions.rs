@@ -7,11 +7,11 @@ use super::error::{conflict, constraint, invalid, missing, service};
 use super::names::{arn, Reference, VERSION};
 use super::route::Call;
 use super::state::{Function, Lambda, Shared, State};
+use crate::account::REGION;
 use crate::clock::Millis;
 use crate::events::{self, Event};
 use crate::wire::error::ApiError;
 use crate::wire::query::timestamp;
-use crate::REGION;
 use serde_json::{json, Value};
 use std::sync::Arc;
 

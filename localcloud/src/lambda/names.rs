@@ -2,8 +2,8 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>; the checks and their order are as recorded.
 
 use super::error::{constraints, invalid, not_found};
+use crate::account::{self, ACCOUNT, REGION};
 use crate::wire::error::{violation, ApiError};
-use crate::{ACCOUNT, REGION};
 use regex_lite::{Captures, Regex};
 use std::sync::OnceLock;
 
@@ -158,7 +158,7 @@ impl Reference {
 
 /// `arn:aws:lambda:us-east-1:000000000000:function:name`
 pub fn arn(name: &str) -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+    account::arn("lambda", format!("function:{name}"))
 }
 
 fn check_qualifier(qualifier: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use super::invocation::MAX_PAYLOAD;
-use crate::http::check_sender;
+use crate::guard::check_sender;
 use axum::body::{to_bytes, Body};
 use axum::extract::{Path, Request, State};
 use axum::middleware::{from_fn, Next};

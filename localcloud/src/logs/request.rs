@@ -1,7 +1,7 @@
 //! What the operations read from a request, pages and tokens, and the errors they share.
 
+use crate::account;
 use crate::wire::error::{violation, ApiError};
-use crate::{ACCOUNT, REGION};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl GroupReference {
 }
 
 pub fn group_arn(name: &str) -> String {
-    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
+    account::arn("logs", format!("log-group:{name}"))
 }
 
 /// The first items and, when there are more, a token that says where they begin.

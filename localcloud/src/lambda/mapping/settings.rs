@@ -3,10 +3,10 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
 use super::filter::{Content, Filter};
+use crate::account;
 use crate::clock::Millis;
 use crate::lambda::error::{constraint, invalid};
 use crate::wire::error::{violation, ApiError};
-use crate::{ACCOUNT, REGION};
 use serde_json::{json, Map, Value};
 
 /// Parameters by their names, as they were given.
@@ -52,7 +52,7 @@ pub enum Source {
 impl Source {
     pub fn read(arn: &str) -> Result<Self, ApiError> {
         let name = |service: &str| {
-            let rest = arn.strip_prefix(&format!("arn:aws:{service}:{REGION}:{ACCOUNT}:"))?;
+            let rest = arn.strip_prefix(&account::arn(service, ""))?;
             Some(rest.to_owned())
         };
         if let Some(name) = name("sqs") {

@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use super::settings::{Input, Settings, Source};
+use crate::account::{self, ACCOUNT, REGION};
 use crate::clock::{Clock, Millis};
 use crate::events::{self, Event, Events};
 use crate::iam::Iam;
@@ -10,7 +11,6 @@ use crate::kinesis::Kinesis;
 use crate::lambda::invocation::Invoked;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use serde_json::{json, Value};
@@ -123,6 +123,15 @@ impl Mappings {
                 random: ids::source(seed, "event source mappings"),
             }),
         }))
+    }
+
+    /// Stops all pollers for good, and tells nobody.
+    pub fn stop(&self) {
+        for (_, mapping) in std::mem::take(&mut self.lock().mappings) {
+            if let Some(poller) = mapping.poller {
+                poller.send_replace(true);
+            }
+        }
     }
 
     /// What the mappings do, for `/lab/status`.
@@ -265,10 +274,7 @@ impl Mapping {
 
     pub fn describe(&self, state: &str) -> Value {
         let mut answer = self.settings.describe(&self.input);
-        let arn = format!(
-            "arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{}",
-            self.uuid
-        );
+        let arn = account::arn("lambda", format!("event-source-mapping:{}", self.uuid));
         let reason = match self.settings.source {
             Source::Queue { .. } => "USER_INITIATED",
             Source::Stream { .. } => "User action",
