@@ -4,11 +4,12 @@ use super::evaluate::{self, Document};
 use super::request::{id, no_such, Written};
 use crate::clock::{Clock, Millis};
 use crate::faults::Faults;
+use crate::lock::lock;
 use crate::wire::error::ApiError;
 use rand::rngs::SmallRng;
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: only-roles-restricted: permissions are checked for the roles of functions only.
 /// The roles and policies of the account. Clones share them.
@@ -127,7 +128,7 @@ impl Iam {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

@@ -346,6 +346,20 @@ mod tests {
     }
 
     #[test]
+    fn a_zip_is_no_larger_than_fifty_megabytes() {
+        let zip = BASE64_STANDARD.encode(vec![0; MAX_ZIP + 1]);
+        let refused = Store::default().unpack(&zip).err().expect("a refusal");
+        assert_eq!(
+            (refused.status, refused.code.as_str()),
+            (413, "RequestEntityTooLargeException")
+        );
+        assert_eq!(
+            refused.message,
+            "Zipped size must be smaller than 52428800 bytes"
+        );
+    }
+
+    #[test]
     fn what_a_killed_cloud_left_is_swept_away() {
         let left = new_folder().expect("a folder");
         File::create(left.0.join(LOCK)).expect("a file");

@@ -6,11 +6,12 @@ use super::config::Config;
 use super::names::VERSION;
 use crate::clock::Clock;
 use crate::iam::Iam;
+use crate::lock::lock;
 use crate::logs::{group_arn, Logs};
 use crate::wire::query::timestamp;
 use serde_json::{json, Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How much of an invocation's lines its caller can have, in bytes.
@@ -199,7 +200,7 @@ impl FunctionLog {
     }
 
     fn tail(&self) -> MutexGuard<'_, String> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tail)
     }
 }
 

@@ -5,11 +5,12 @@
 //! elsewhere the child loses its connection to the Runtime API, at which a runtime ends.
 // Differs from AWS: plain-processes: a function is a plain process of the reader's: no sandbox, no limit of memory or processor.
 
+use crate::lock::lock;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{mpsc, Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::process::Command;
@@ -254,8 +255,4 @@ fn kill_group(leader: u32) {
     }
     #[cfg(not(unix))]
     let _ = leader;
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

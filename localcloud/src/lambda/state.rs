@@ -10,6 +10,7 @@ use crate::clock::{Clock, Millis};
 use crate::events::{self, Event, Events};
 use crate::iam::Iam;
 use crate::ids;
+use crate::lock::lock;
 use crate::logs::Logs;
 use crate::wire::error::ApiError;
 use rand::rngs::SmallRng;
@@ -17,7 +18,7 @@ use serde::de::IgnoredAny;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 // Differs from AWS: functions-soon: a function is created or changed within 300 ms.
@@ -174,7 +175,7 @@ impl State {
 
 impl Shared {
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub fn uuid(&self) -> String {

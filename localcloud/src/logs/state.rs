@@ -3,10 +3,11 @@
 use super::request::no_such;
 use crate::clock::{Clock, Millis};
 use crate::events::{self as feed, Events};
+use crate::lock::lock;
 use crate::wire::error::ApiError;
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: log-bounds: at most 1,000 groups and 10,000 streams; beyond 256 MiB the fullest stream loses its oldest events.
 const MAX_GROUPS: usize = 1000;
@@ -123,7 +124,7 @@ impl Logs {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

@@ -3,10 +3,11 @@
 use super::settings::{Settings, Source, Start};
 use crate::kinesis::{Cursor, Kinesis};
 use crate::lambda::error::invalid;
+use crate::lock::lock;
 use crate::wire::error::ApiError;
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How far each shard is processed. It outlives the poller: a mapping that is enabled again goes on where it was.
 #[derive(Clone, Default)]
@@ -100,7 +101,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Position>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::iam::Iam;
 use crate::ids;
 use crate::kinesis::Kinesis;
 use crate::lambda::invocation::Invoked;
+use crate::lock::lock;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 const SQS_ACTIONS: [&str; 3] = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
@@ -201,7 +202,7 @@ impl Mappings {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

@@ -81,6 +81,11 @@ fn a_process_finds_what_lambda_promises_and_nothing_of_the_readers() {
     assert_eq!((date.len(), unique.len()), (10, 32), "{stream}");
     assert_eq!(env["SECRET_OF_THE_READER"], Value::Null);
     assert_eq!(env["CARGO_MANIFEST_DIR"], Value::Null);
+    assert_eq!(
+        env["AWS_LAMBDA_LOG_FORMAT"],
+        Value::Null,
+        "only when it is JSON"
+    );
     let deadline = answer["deadline"].as_u64().expect("a time");
     assert!(
         (before + 60_000..=after + 60_000).contains(&deadline),
