@@ -1,16 +1,16 @@
 //! The parameters of a template, and the values that a caller gives them.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>.
 
-use super::function::text;
-use super::invalid;
+use super::error::invalid;
+use super::yaml::text;
 use crate::wire::error::ApiError;
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const LONGEST_VALUE: usize = 4096;
+const MAX_VALUE_LENGTH: usize = 4096;
 /// What a compiled `AllowedPattern` may take; it bounds the time of a match too.
-const LARGEST_PATTERN: usize = 100_000;
+const MAX_PATTERN_SIZE: usize = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
@@ -95,7 +95,7 @@ impl Parameter {
                 "AllowedPattern" => {
                     let pattern = value.as_str().ok_or_else(malformed)?;
                     let whole = RegexBuilder::new(&format!("^(?:{pattern})$"))
-                        .size_limit(LARGEST_PATTERN)
+                        .size_limit(MAX_PATTERN_SIZE)
                         .build()
                         .map_err(|_| malformed())?;
                     parameter.pattern = Some((pattern.to_owned(), whole));
@@ -126,9 +126,9 @@ impl Parameter {
 
     /// What `Ref` gives for this value.
     fn check(&self, name: &str, value: &str) -> Result<Value, ApiError> {
-        if value.len() > LONGEST_VALUE {
+        if value.len() > MAX_VALUE_LENGTH {
             return Err(invalid(format!(
-                "Parameter '{name}' must contain at most {LONGEST_VALUE} characters"
+                "Parameter '{name}' must contain at most {MAX_VALUE_LENGTH} characters"
             )));
         }
         match self.broken_rule(value) {

@@ -2,8 +2,9 @@
 //! in conditions, `Fn::Equals`, `Fn::Not`, `Fn::And`, `Fn::Or`.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>.
 
-use super::invalid;
+use super::error::invalid;
 use super::resources::Provisioned;
+use super::yaml::text;
 use crate::wire::error::ApiError;
 use crate::{ACCOUNT, REGION};
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ pub const PSEUDO_PARAMETERS: [&str; 8] = [
 
 /// What the functions in one resource or in all outputs may produce together. Without a bound, a few nested
 /// `Fn::Sub` would fill the memory.
-const LARGEST_RESULT: usize = 256 * 1024;
+const MAX_RESULT_LENGTH: usize = 256 * 1024;
 
 /// The names that a reference can find, beside the resources.
 #[derive(Debug, Clone, Default)]
@@ -311,7 +312,7 @@ pub fn resolve(value: &Value, scope: &Scope, known: &Known) -> Result<Option<Val
     Resolver {
         scope,
         known,
-        left: Cell::new(LARGEST_RESULT),
+        left: Cell::new(MAX_RESULT_LENGTH),
     }
     .resolve(value)
 }
@@ -323,16 +324,6 @@ pub fn resolve_text(
     known: &Known,
 ) -> Result<Option<String>, ApiError> {
     Ok(resolve(value, scope, known)?.as_ref().and_then(text))
-}
-
-/// A scalar as CloudFormation writes it.
-pub fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        _ => None,
-    }
 }
 
 struct Resolver<'a> {
@@ -520,7 +511,7 @@ impl Resolver<'_> {
             }
             // Differs from AWS: template-results: the functions of one resource, or of one output, produce at most 256 KiB.
             None => Err(invalid(format!(
-                "Template error: the functions produce more than {LARGEST_RESULT} bytes, the most in this lab"
+                "Template error: the functions produce more than {MAX_RESULT_LENGTH} bytes, the most in this lab"
             ))),
         }
     }

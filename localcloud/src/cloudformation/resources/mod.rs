@@ -1,0 +1,36 @@
+//! The types of resources that a template may have. A new type is a file here and a row in [`TYPES`].
+//! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html>.
+
+mod event_source_mapping;
+mod iam;
+mod log_group;
+mod managed_policy;
+mod policy;
+mod property;
+mod queue;
+mod queue_policy;
+mod resource_type;
+mod role;
+mod services;
+mod stream;
+mod stream_consumer;
+
+pub use resource_type::{Failure, Provisioned, ResourceType};
+pub use services::Services;
+
+pub static TYPES: [&ResourceType; 9] = [
+    &queue::QUEUE,
+    &queue_policy::QUEUE_POLICY,
+    &stream::STREAM,
+    &stream_consumer::STREAM_CONSUMER,
+    &role::ROLE,
+    &policy::POLICY,
+    &managed_policy::MANAGED_POLICY,
+    &log_group::LOG_GROUP,
+    &event_source_mapping::EVENT_SOURCE_MAPPING,
+];
+
+/// The type of this name, such as `AWS::SQS::Queue`.
+pub fn named(name: &str) -> Option<&'static ResourceType> {
+    TYPES.into_iter().find(|known| known.name == name)
+}
