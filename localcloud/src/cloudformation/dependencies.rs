@@ -1,4 +1,4 @@
-//! What the parts of a template say of each other: which references lead nowhere, which conditions hold, and in which
+//! How the parts of a template depend on each other: which references lead nowhere, which conditions hold, and in which
 //! order the resources come.
 
 use super::error::invalid;
@@ -72,7 +72,13 @@ impl Template {
                 unresolved.extend(inactive.map(str::to_owned));
             }
         }
-        self.refuse_unresolved(&unresolved, "Outputs")?;
+        if !unresolved.is_empty() {
+            let names: Vec<_> = unresolved.into_iter().collect();
+            return Err(invalid(format!(
+                "Unresolved resource dependencies [{}] in the Outputs block of the template",
+                names.join(", ")
+            )));
+        }
         order(&graph).map_err(|circle| {
             invalid(format!(
                 "Circular dependency between resources: [{}]",
@@ -81,7 +87,7 @@ impl Template {
         })
     }
 
-    /// What the stack shows as its outputs: name, value, description, export.
+    /// The outputs whose conditions hold, with their values.
     pub fn resolve_outputs(
         &self,
         scope: &Scope,
@@ -107,6 +113,51 @@ impl Template {
             });
         }
         Ok(shown)
+    }
+
+    /// The complaint about an attribute that a resource of its type doesn't have. As on AWS, a stack begins before
+    /// anybody looks.
+    pub fn unsupported_attribute(&self) -> Option<String> {
+        let mut asked = Vec::new();
+        // The template was checked: that its functions can be read is known.
+        for (name, resource) in &self.resources {
+            let path = format!("/Resources/{name}/Properties");
+            let _ = intrinsic::attributes(&resource.properties, &path, &mut asked);
+        }
+        for (name, output) in &self.outputs {
+            let path = format!("/Outputs/{name}/Value");
+            let _ = intrinsic::attributes(&output.value, &path, &mut asked);
+        }
+        asked.iter().find_map(|asked| {
+            let kind = self.resources.get(&asked.resource)?.kind;
+            let supported = kind.attributes.contains(&asked.attribute.as_str());
+            (!supported).then(|| {
+                format!(
+                    "[Error] {}: Resource type {} does not support attribute {{{}}}",
+                    asked.path, kind.name, asked.attribute
+                )
+            })
+        })
+    }
+
+    /// The names of the exports that a stack from this template needs.
+    ///
+    /// # Errors
+    ///
+    /// A key that a mapping doesn't have, or a name that depends on a resource.
+    pub fn imports(&self, scope: &Scope) -> Result<BTreeSet<String>, ApiError> {
+        let mut names = BTreeSet::new();
+        for resource in self.resources.values() {
+            if scope.holds(resource.condition.as_deref()) {
+                intrinsic::imports(&resource.properties, scope, &mut names)?;
+            }
+        }
+        for output in self.outputs.values() {
+            if scope.holds(output.condition.as_deref()) {
+                intrinsic::imports(&output.value, scope, &mut names)?;
+            }
+        }
+        Ok(names)
     }
 
     fn condition_order(&self) -> Result<Vec<&str>, ApiError> {
@@ -192,15 +243,10 @@ impl Template {
                 "Template error: unresolved condition dependency {missing} in Fn::If"
             )));
         }
-        for (name, attribute) in &needs.attributes {
-            let Some(resource) = self.resources.get(name) else {
+        for (name, _) in &needs.attributes {
+            if !self.resources.contains_key(name) {
                 return Err(invalid(format!(
                     "Template error: instance of Fn::GetAtt references undefined resource {name}"
-                )));
-            };
-            if !resource.kind.attributes.contains(&attribute.as_str()) {
-                return Err(invalid(format!(
-                    "Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt"
                 )));
             }
         }

@@ -1,5 +1,5 @@
-//! The functions of a template: `Ref`, `Fn::GetAtt`, `Fn::Sub`, `Fn::Join`, `Fn::Select`, `Fn::Split`, `Fn::If` and,
-//! in conditions, `Fn::Equals`, `Fn::Not`, `Fn::And`, `Fn::Or`.
+//! The functions of a template: `Ref`, `Fn::GetAtt`, `Fn::Sub`, `Fn::Join`, `Fn::Select`, `Fn::Split`, `Fn::Base64`,
+//! `Fn::FindInMap`, `Fn::ImportValue`, `Fn::If` and, in conditions, `Fn::Equals`, `Fn::Not`, `Fn::And`, `Fn::Or`.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>.
 
 use super::error::invalid;
@@ -7,9 +7,11 @@ use super::resources::Provisioned;
 use super::yaml::text;
 use crate::wire::error::ApiError;
 use crate::{ACCOUNT, REGION};
+use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub const PSEUDO_PARAMETERS: [&str; 8] = [
     "AWS::AccountId",
@@ -22,8 +24,8 @@ pub const PSEUDO_PARAMETERS: [&str; 8] = [
     "AWS::URLSuffix",
 ];
 
-/// What the functions in one resource or in all outputs may produce together. Without a bound, a few nested
-/// `Fn::Sub` would fill the memory.
+/// For the functions in one resource, or in one output, together. Without a bound, a few nested `Fn::Sub` would fill
+/// the memory.
 const MAX_RESULT_LENGTH: usize = 256 * 1024;
 
 /// The names that a reference can find, beside the resources.
@@ -34,7 +36,11 @@ pub struct Scope {
     /// A string, or a list of strings.
     pub parameters: BTreeMap<String, Value>,
     pub conditions: BTreeMap<String, bool>,
+    pub mappings: Arc<Mappings>,
 }
+
+/// The section `Mappings`: a string or a list for each map, key and attribute.
+pub type Mappings = BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>;
 
 impl Scope {
     /// Whether a resource or output with this condition exists.
@@ -43,8 +49,12 @@ impl Scope {
     }
 }
 
-/// The resources that exist so far.
-pub type Known = BTreeMap<String, Provisioned>;
+/// The resources that exist so far, and what other stacks export.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub resources: BTreeMap<String, Provisioned>,
+    pub exports: BTreeMap<String, String>,
+}
 
 enum Function<'a> {
     Ref(&'a str),
@@ -53,6 +63,9 @@ enum Function<'a> {
     Join(&'a str, &'a Value),
     Select(&'a Value, &'a Value),
     Split(&'a str, &'a Value),
+    Base64(&'a Value),
+    FindInMap(&'a [Value; 3]),
+    ImportValue(&'a Value),
     If(&'a str, &'a Value, &'a Value),
     Equals(&'a Value, &'a Value),
     Not(&'a Value),
@@ -82,13 +95,20 @@ impl<'a> Function<'a> {
             ("Fn::Join", Some([Value::String(delimiter), list])) => Ok(Self::Join(delimiter, list)),
             ("Fn::Join", _) => Err("Template error: every Fn::Join object requires two parameters, (1) a string delimiter and \
                                     (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."),
-            ("Fn::Select", Some([index, list])) => Ok(Self::Select(index, list)),
+            ("Fn::Select", Some([index, list])) if is_index(index) => Ok(Self::Select(index, list)),
             ("Fn::Select", _) => Err("Template error: Fn::Select requires a list argument with two elements: an integer index and a list"),
             ("Fn::Split", Some([Value::String(delimiter), text])) if !delimiter.is_empty() => {
                 Ok(Self::Split(delimiter, text))
             }
             ("Fn::Split", _) => Err("Template error: every Fn::Split object requires two parameters, (1) a string delimiter and \
                                      (2) a string to be split or a function that returns a string to be split."),
+            ("Fn::Base64", _) => Ok(Self::Base64(argument)),
+            ("Fn::FindInMap", Some(list)) if list.len() == 3 => match list.try_into() {
+                Ok(place) => Ok(Self::FindInMap(place)),
+                Err(_) => Err(FIND_IN_MAP),
+            },
+            ("Fn::FindInMap", _) => Err(FIND_IN_MAP),
+            ("Fn::ImportValue", _) => Ok(Self::ImportValue(argument)),
             ("Fn::If", Some([Value::String(condition), yes, no])) => Ok(Self::If(condition, yes, no)),
             ("Fn::If", _) => Err("Template error: Fn::If requires a list argument with the first element being a condition"),
             ("Fn::Equals", Some([left, right])) => Ok(Self::Equals(left, right)),
@@ -99,14 +119,44 @@ impl<'a> Function<'a> {
             ("Fn::And", _) => Err("Template error: every Fn::And object requires a list of at least 2 and at most 10 boolean parameters."),
             ("Fn::Or", Some(all @ [_, _, ..])) if all.len() <= 10 => Ok(Self::Or(all)),
             ("Fn::Or", _) => Err("Template error: every Fn::Or object requires a list of at least 2 and at most 10 boolean parameters."),
-            // Differs from AWS: template-functions: functions that the lab's templates don't need are refused.
+            // Differs from AWS: template-functions: Fn::Cidr, Fn::GetAZs, Fn::Transform and those of AWS::LanguageExtensions are refused.
             _ if name.starts_with("Fn::") => {
-                return Err(invalid(format!("Template error: {name} is not in this lab.")))
+                return Err(invalid(format!(
+                    "Template error: the function {name} is not in this lab. Write into the template what it would give."
+                )))
             }
             _ => return Ok(None),
         };
         function.map(Some).map_err(invalid)
     }
+}
+
+impl<'a> Function<'a> {
+    /// The values inside it that may be functions themselves.
+    fn arguments(&self) -> Vec<&'a Value> {
+        match self {
+            Self::Ref(_) | Self::GetAtt(..) => Vec::new(),
+            Self::Sub(_, own) => own.iter().flat_map(|own| own.values()).collect(),
+            Self::Join(_, value)
+            | Self::Split(_, value)
+            | Self::Base64(value)
+            | Self::ImportValue(value)
+            | Self::Not(value) => vec![value],
+            Self::Select(left, right) | Self::Equals(left, right) | Self::If(_, left, right) => {
+                vec![left, right]
+            }
+            Self::FindInMap(place) => place.iter().collect(),
+            Self::And(all) | Self::Or(all) => all.iter().collect(),
+        }
+    }
+}
+
+const FIND_IN_MAP: &str = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and \
+                           the attribute for return value";
+
+/// Whether `Fn::Select` can take this: a whole number, or a function that gives one.
+fn is_index(value: &Value) -> bool {
+    value.is_object() || text(value).is_some_and(|text| text.parse::<i64>().is_ok())
 }
 
 fn single_entry(value: &Value) -> Option<(&str, &Value)> {
@@ -173,7 +223,7 @@ fn parts(mut text: &str) -> Result<Vec<Part<'_>>, ApiError> {
     Ok(parts)
 }
 
-/// What a part of a template refers to.
+/// The names that a part of a template refers to.
 #[derive(Default)]
 pub struct Needs {
     pub refs: BTreeSet<String>,
@@ -228,13 +278,7 @@ impl Needs {
                     None => self.collect_all([yes, no], decided),
                 }
             }
-            Function::Join(_, value) | Function::Split(_, value) | Function::Not(value) => {
-                self.collect(value, decided)
-            }
-            Function::Select(left, right) | Function::Equals(left, right) => {
-                self.collect_all([left, right], decided)
-            }
-            Function::And(all) | Function::Or(all) => self.collect_all(all, decided),
+            function => self.collect_all(function.arguments(), decided),
         }
     }
 
@@ -252,6 +296,84 @@ impl Needs {
     pub fn resources(&self) -> impl Iterator<Item = &str> {
         let owners = self.attributes.iter().map(|(resource, _)| resource);
         self.refs.iter().chain(owners).map(String::as_str)
+    }
+}
+
+/// Adds the names that `value` imports from other stacks, and looks up what it needs of the mappings, so that a missing
+/// key is found before there are any resources.
+pub fn imports(value: &Value, scope: &Scope, names: &mut BTreeSet<String>) -> Result<(), ApiError> {
+    let inner = match Function::of(value)? {
+        None => match value {
+            Value::Array(items) => items.iter().collect(),
+            Value::Object(entries) => entries.values().collect(),
+            _ => Vec::new(),
+        },
+        Some(Function::FindInMap(_)) => {
+            return resolve(value, scope, &Known::default()).map(drop);
+        }
+        Some(Function::ImportValue(name)) => {
+            let name = resolve_text(name, scope, &Known::default());
+            let name = name.ok().flatten().ok_or_else(|| {
+                invalid("Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs")
+            })?;
+            names.insert(name);
+            Vec::new()
+        }
+        Some(Function::If(condition, yes, no)) => match scope.holds(Some(condition)) {
+            true => vec![yes],
+            false => vec![no],
+        },
+        Some(function) => function.arguments(),
+    };
+    inner
+        .into_iter()
+        .try_for_each(|value| imports(value, scope, names))
+}
+
+/// An attribute that a template asks a resource for, and the place where it does, such as
+/// `/Outputs/Arn/Value/Fn::GetAtt`.
+pub struct Asked {
+    pub path: String,
+    pub resource: String,
+    pub attribute: String,
+}
+
+/// Adds the attributes that `value`, which stands at `path`, asks for.
+pub fn attributes(value: &Value, path: &str, asked: &mut Vec<Asked>) -> Result<(), ApiError> {
+    let mut ask = |function: &str, resource: &str, attribute: &str| {
+        asked.push(Asked {
+            path: format!("{path}/{function}"),
+            resource: resource.to_owned(),
+            attribute: attribute.to_owned(),
+        });
+    };
+    match Function::of(value)? {
+        Some(Function::GetAtt(resource, attribute)) => {
+            ask("Fn::GetAtt", resource, attribute);
+            return Ok(());
+        }
+        Some(Function::Sub(parts, own)) => {
+            let own = |name: &str| own.is_some_and(|own| own.contains_key(name));
+            for part in parts {
+                let Part::Name(name) = part else { continue };
+                if let Some((resource, attribute)) = name.split_once('.').filter(|_| !own(name)) {
+                    ask("Fn::Sub", resource, attribute);
+                }
+            }
+        }
+        _ => {}
+    }
+    match value {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(at, item)| attributes(item, &format!("{path}/{at}"), asked))
+        }
+        Value::Object(entries) => {
+            let mut entries = entries.iter();
+            entries
+                .try_for_each(|(name, value)| attributes(value, &format!("{path}/{name}"), asked))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -283,7 +405,7 @@ pub fn truth(condition: &Value, scope: &Scope) -> Result<bool, ApiError> {
     }
     Ok(match Function::of(condition)? {
         Some(Function::Equals(left, right)) => {
-            let known = Known::new();
+            let known = Known::default();
             resolve_text(left, scope, &known)? == resolve_text(right, scope, &known)?
         }
         Some(Function::Not(condition)) => !truth(condition, scope)?,
@@ -324,6 +446,17 @@ pub fn resolve_text(
     known: &Known,
 ) -> Result<Option<String>, ApiError> {
     Ok(resolve(value, scope, known)?.as_ref().and_then(text))
+}
+
+/// What a string or a list of strings takes of the memory.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => {
+            let text: usize = items.iter().filter_map(Value::as_str).map(str::len).sum();
+            items.len() * size_of::<Value>() + text
+        }
+        value => value.as_str().map_or(0, str::len),
+    }
 }
 
 struct Resolver<'a> {
@@ -379,6 +512,22 @@ impl Resolver<'_> {
                 self.spend(pieces.len() * size_of::<Value>() + text.len())?;
                 Value::Array(pieces)
             }
+            Function::Base64(value) => {
+                let text = self.text(value)?;
+                self.spend(text.len() * 4 / 3)?;
+                Value::String(BASE64_STANDARD.encode(text))
+            }
+            Function::FindInMap([map, key, attribute]) => {
+                let (map, key) = (self.text(map)?, self.text(key)?);
+                return self.find_in_map(&map, &key, &self.text(attribute)?).map(Some);
+            }
+            Function::ImportValue(name) => {
+                let name = self.text(name)?;
+                let value = self.known.exports.get(&name);
+                let value = value.ok_or_else(|| invalid(format!("No export named {name} found")))?;
+                self.spend(value.len())?;
+                Value::String(value.clone())
+            }
             Function::If(condition, yes, no) => {
                 let taken = match self.scope.holds(Some(condition)) {
                     true => yes,
@@ -392,6 +541,24 @@ impl Resolver<'_> {
                 ))
             }
         }))
+    }
+
+    fn find_in_map(&self, map: &str, key: &str, attribute: &str) -> Result<Value, ApiError> {
+        let Some(keys) = self.scope.mappings.get(map) else {
+            return Err(invalid(format!(
+                "Template error: Mapping named '{map}' is not present in the 'Mappings' section of template."
+            )));
+        };
+        let value = keys
+            .get(key)
+            .and_then(|attributes| attributes.get(attribute));
+        let value = value.ok_or_else(|| {
+            invalid(format!(
+                "Template error: Unable to get mapping for {map}::{key}::{attribute}"
+            ))
+        })?;
+        self.spend(size(value))?;
+        Ok(value.clone())
     }
 
     fn resolve_list(&self, items: &[Value]) -> Result<Vec<Value>, ApiError> {
@@ -412,7 +579,10 @@ impl Resolver<'_> {
             "AWS::StackId" => self.scope.stack_id.as_str().into(),
             "AWS::StackName" => self.scope.stack_name.as_str().into(),
             "AWS::URLSuffix" => "amazonaws.com".into(),
-            _ => match (self.scope.parameters.get(name), self.known.get(name)) {
+            _ => match (
+                self.scope.parameters.get(name),
+                self.known.resources.get(name),
+            ) {
                 (Some(value), _) => value.clone(),
                 (None, Some(resource)) => resource.id.as_str().into(),
                 (None, None) => {
@@ -422,19 +592,14 @@ impl Resolver<'_> {
                 }
             },
         };
-        self.spend(match &value {
-            Value::Array(items) => {
-                let text: usize = items.iter().filter_map(Value::as_str).map(str::len).sum();
-                items.len() * size_of::<Value>() + text
-            }
-            value => value.as_str().map_or(0, str::len),
-        })?;
+        self.spend(size(&value))?;
         Ok(Some(value))
     }
 
     fn attribute(&self, resource: &str, attribute: &str) -> Result<String, ApiError> {
         let value = self
             .known
+            .resources
             .get(resource)
             .and_then(|resource| resource.attributes.get(attribute));
         let value = value.ok_or_else(|| {

@@ -7,7 +7,7 @@ use super::request;
 use super::stack::{self, Stack, Stacks, State, Version};
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
@@ -77,32 +77,59 @@ fn begin_creation(
     let name = form.required("StackName")?;
     request::check_name(name)?;
     request::refuse_left_out(form)?;
-    let on_failure = request::on_failure(form)?;
-    let id = stack::arn(name, &stacks.uuid());
-    let version = Arc::new(request::version(form, name, &id, None)?);
-    let (event_id, now) = (stacks.uuid(), stacks.clock.now());
-    let mut state = stacks.state();
-    if state.find(name).is_some() {
-        return Err(ApiError::sender(
-            "AlreadyExistsException",
-            format!("Stack [{name}] already exists"),
-        ));
-    }
-    make_room(&mut state)?;
-    let mut stack = Stack::new(&id, name, version.clone(), now, base);
-    stack.on_failure = on_failure;
-    let turn = turn(&stack)?;
+    let on_failure = request::on_failure(form, "OnFailure")?;
     let token = form.get("ClientRequestToken");
+    let in_review = stacks
+        .state()
+        .find(name)
+        .filter(|it| it.is_in_review())
+        .map(|it| it.id.clone());
+    let id = in_review.unwrap_or_else(|| stack::arn(name, &stacks.uuid()));
+    let version = request::version(form, name, &id, None)?;
+    let (now, mut state) = (stacks.clock.now(), stacks.state());
+    let at = match state.position(name) {
+        Some(at) if state.stacks[at].is_in_review() => at,
+        Some(_) => {
+            return Err(ApiError::sender(
+                "AlreadyExistsException",
+                format!("Stack [{name}] already exists"),
+            ))
+        }
+        None => {
+            make_room(&mut state)?;
+            state.stacks.push(Stack::new(&id, name, now, base));
+            state.stacks.len() - 1
+        }
+    };
+    let stack = &mut state.stacks[at];
+    stack.on_failure = on_failure;
+    stack.outdate_change_sets();
+    xml.text("StackId", &stack.id);
+    start_creation(stacks, state, at, Arc::new(version), token)
+}
+
+/// Begins the work on a stack that has no resources yet.
+pub fn start_creation(
+    stacks: &Arc<Stacks>,
+    mut state: MutexGuard<'_, State>,
+    at: usize,
+    version: Arc<Version>,
+    token: Option<&str>,
+) -> Result<JoinHandle<()>, ApiError> {
+    let event_id = state.uuid();
+    let stack = &mut state.stacks[at];
+    let turn = turn(stack)?;
+    stack.version = version.clone();
+    let now = stacks.clock.now();
     stack.enter("CREATE_IN_PROGRESS", USER_INITIATED, event_id, now, token);
-    state.stacks.push(stack);
+    let (id, on_failure) = (stack.id.clone(), stack.on_failure);
     drop(state);
-    xml.text("StackId", &id);
     let work = Work::new(stacks, id, turn);
     Ok(tokio::spawn(work.create(version, on_failure)))
 }
 
 /// Whether one more stack fits in; if so, the oldest of too many deleted ones goes.
-fn make_room(state: &mut State) -> Result<(), ApiError> {
+pub fn make_room(state: &mut State) -> Result<(), ApiError> {
     let live = state.stacks.iter().filter(|stack| !stack.is_deleted());
     let live = live.count();
     if live == MAX_STACKS {
@@ -132,41 +159,65 @@ fn begin_update(
     if form.get("DisableRollback") == Some("true") {
         return Err(request::left_out("DisableRollback"));
     }
-    let (event_id, now) = (stacks.uuid(), stacks.clock.now());
     let mut state = stacks.state();
-    let at = state
-        .position(name)
-        .filter(|at| !state.stacks[*at].is_deleted())
-        .ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
+    let at = updatable(&state, name)?;
     let stack = &mut state.stacks[at];
-    let updatable = matches!(
-        stack.status,
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"
-    );
-    if !updatable {
-        return Err(busy(stack));
-    }
-    let turn = turn(stack)?;
     let old = stack.version.clone();
     let new = request::version(form, &stack.name, &stack.id, Some(&old))?;
-    check_update(&old, &new)?;
-    let new = Arc::new(new);
-    stack.version = new.clone();
+    check_types(&old, &new)?;
+    if new.is_the_same(&old) {
+        return Err(invalid("No updates are to be performed."));
+    }
+    stack.outdate_change_sets();
+    xml.text("StackId", &stack.id);
+    start_update(
+        stacks,
+        state,
+        at,
+        Arc::new(new),
+        form.get("ClientRequestToken"),
+    )
+}
+
+/// Begins to bring a stack to another version.
+pub fn start_update(
+    stacks: &Arc<Stacks>,
+    mut state: MutexGuard<'_, State>,
+    at: usize,
+    new: Arc<Version>,
+    token: Option<&str>,
+) -> Result<JoinHandle<()>, ApiError> {
+    let event_id = state.uuid();
+    let stack = &mut state.stacks[at];
+    let turn = turn(stack)?;
+    let old = std::mem::replace(&mut stack.version, new.clone());
+    let now = stacks.clock.now();
     stack.updated_at = Some(now);
-    let token = form.get("ClientRequestToken");
     stack.enter("UPDATE_IN_PROGRESS", USER_INITIATED, event_id, now, token);
     let id = stack.id.clone();
     drop(state);
-    xml.text("StackId", &id);
     let work = Work::new(stacks, id, turn);
     Ok(tokio::spawn(work.update(old, new)))
 }
 
-/// Whether there is something to update, and the resources keep their types.
-fn check_update(old: &Version, new: &Version) -> Result<(), ApiError> {
-    if new.is_the_same(old) {
-        return Err(invalid("No updates are to be performed."));
+/// The position of a stack that can be updated now.
+pub fn updatable(state: &State, name: &str) -> Result<usize, ApiError> {
+    let at = state
+        .position(name)
+        .ok_or_else(|| invalid(format!("Stack [{name}] does not exist")))?;
+    let stack = &state.stacks[at];
+    let settled = matches!(
+        stack.status,
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"
+    );
+    if !settled || stack.work.try_lock().is_err() {
+        return Err(busy(stack));
     }
+    Ok(at)
+}
+
+/// Whether the resources keep their types.
+pub fn check_types(old: &Version, new: &Version) -> Result<(), ApiError> {
     let types = &old.template.resources;
     let retyped = new.template.resources.iter().find(|(name, resource)| {
         types
@@ -195,7 +246,7 @@ fn busy(stack: &Stack) -> ApiError {
 
 /// The work goes on by itself; the caller waits for it a moment, because the waiters of the SDKs look at once and
 /// then not again for 30 seconds.
-async fn give_a_moment(work: JoinHandle<()>) {
+pub async fn give_a_moment(work: JoinHandle<()>) {
     // Differs from AWS: stacks-at-once: a stack is ready or gone within milliseconds, mostly before the call answers.
     let _ = tokio::time::timeout(MOMENT, work).await;
 }

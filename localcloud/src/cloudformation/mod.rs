@@ -3,6 +3,8 @@
 //!
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Operations.html>.
 
+mod change_set;
+mod changes;
 mod dependencies;
 mod describe;
 mod error;
@@ -30,15 +32,22 @@ use stack::Stacks;
 use std::sync::Arc;
 
 /// The operations there are.
-pub const OPERATIONS: [&str; 12] = [
+pub const OPERATIONS: [&str; 19] = [
+    "CreateChangeSet",
     "CreateStack",
+    "DeleteChangeSet",
     "DeleteStack",
+    "DescribeChangeSet",
     "DescribeStackEvents",
     "DescribeStackResource",
     "DescribeStackResources",
     "DescribeStacks",
+    "ExecuteChangeSet",
     "GetTemplate",
     "GetTemplateSummary",
+    "ListChangeSets",
+    "ListExports",
+    "ListImports",
     "ListStackResources",
     "ListStacks",
     "UpdateStack",
@@ -80,6 +89,13 @@ impl CloudFormation {
             "CreateStack" => lifecycle::create_stack(stacks, form, base, &mut xml).await?,
             "UpdateStack" => lifecycle::update_stack(stacks, form, &mut xml).await?,
             "DeleteStack" => lifecycle::delete_stack(stacks, form).await?,
+            "CreateChangeSet" => change_set::create(stacks, form, base, &mut xml)?,
+            "ExecuteChangeSet" => change_set::execute(stacks, form).await?,
+            "DeleteChangeSet" => change_set::delete(stacks, form)?,
+            "DescribeChangeSet" => change_set::describe(stacks, form, &mut xml)?,
+            "ListChangeSets" => change_set::list(stacks, form, &mut xml)?,
+            "ListExports" => describe::list_exports(stacks, &mut xml),
+            "ListImports" => describe::list_imports(stacks, form, &mut xml)?,
             "DescribeStacks" => describe::describe_stacks(stacks, form, &mut xml)?,
             "ListStacks" => describe::list_stacks(stacks, form, &mut xml)?,
             "DescribeStackEvents" => describe::describe_stack_events(stacks, form, &mut xml)?,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 const MAX_VALUE_LENGTH: usize = 4096;
-/// What a compiled `AllowedPattern` may take; it bounds the time of a match too.
+/// For a compiled `AllowedPattern`; it bounds the time of a match too.
 const MAX_PATTERN_SIZE: usize = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Parameter {
         }
     }
 
-    /// What `Ref` gives for this value.
+    /// The value for `Ref`.
     fn check(&self, name: &str, value: &str) -> Result<Value, ApiError> {
         if value.len() > MAX_VALUE_LENGTH {
             return Err(invalid(format!(
@@ -224,7 +224,7 @@ pub fn values(
     Ok(values)
 }
 
-/// What `Ref` gives for each parameter.
+/// The values for `Ref`, of each parameter.
 pub fn checked(
     parameters: &BTreeMap<String, Parameter>,
     values: &BTreeMap<String, String>,

@@ -8,27 +8,44 @@ use super::resources::{Failure, Provisioned, ResourceType, Services};
 use super::stack::{OnFailure, Stack, StackEvent, StackResource, Stacks, Version};
 use super::template::Deletion;
 use crate::wire::error::ApiError;
-use serde_json::{json, Map, Value};
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
 const RANDOM_LENGTH: usize = 12;
+const REPLACING: &str =
+    "Requested update requires the creation of a new physical resource; hence creating one.";
 
 /// A resource as the template wants it, with its functions resolved.
 struct Wanted {
     kind: &'static ResourceType,
     deletion: Deletion,
+    replacement: Deletion,
+    metadata: Option<Value>,
     properties: Map<String, Value>,
+    /// For a type whose name the template leaves open.
+    generated: String,
+    services: Services,
 }
 
 /// A resource as it is.
+#[derive(Clone)]
 struct Existing {
+    name: String,
     kind: &'static ResourceType,
     deletion: Deletion,
+    replacement: Deletion,
+    metadata: Option<Value>,
     provisioned: Provisioned,
     properties: Map<String, Value>,
-    base: String,
+    services: Services,
+}
+
+/// What an update did to a resource, and how it was before.
+enum Changed {
+    InPlace(Existing),
+    /// With the new template's policy for the old resource.
+    Replaced(Existing, Deletion),
 }
 
 /// Work on one stack, in a task of its own. No other work on the stack begins before it ends.
@@ -49,24 +66,24 @@ impl Work {
     }
 
     pub async fn create(self, version: Arc<Version>, on_failure: OnFailure) {
-        // Differs from AWS: one-by-one: resources are created and deleted one after another, never several at a time.
-        for name in &version.order {
-            if self.create_resource(name).await.is_err() {
-                return self
-                    .creation_failed(&failed("create", name), on_failure)
-                    .await;
-            }
-        }
-        match self.outputs(&version) {
+        match self.create_resources(&version).await {
             Ok(outputs) => {
                 self.with(|stack| stack.outputs = outputs);
                 self.enter("CREATE_COMPLETE", None);
             }
-            Err(error) => {
-                let reason = format!("{}. ", error.message);
-                self.creation_failed(&reason, on_failure).await;
-            }
+            Err(reason) => self.creation_failed(&reason, on_failure).await,
         }
+    }
+
+    async fn create_resources(&self, version: &Version) -> Result<Vec<ShownOutput>, String> {
+        self.check_references(version)?;
+        // Differs from AWS: one-by-one: resources are created and deleted one after another, never several at a time.
+        for name in &version.order {
+            let created = self.create_resource(name).await;
+            created.map_err(|()| failed("create", name))?;
+        }
+        self.outputs(version)
+            .map_err(|error| sentence(&error.message))
     }
 
     async fn creation_failed(&self, reason: &str, on_failure: OnFailure) {
@@ -75,6 +92,8 @@ impl Work {
             OnFailure::Rollback => {
                 let reason = format!("{reason}Rollback requested by user.");
                 self.enter("ROLLBACK_IN_PROGRESS", Some(&reason));
+                let now = self.stacks.clock.now();
+                self.with(|stack| stack.deleted_at = Some(now));
                 match self.delete_resources(|_| true, true).await {
                     Ok(()) => self.enter("ROLLBACK_COMPLETE", None),
                     Err(reason) => self.enter("ROLLBACK_FAILED", Some(&reason)),
@@ -89,7 +108,15 @@ impl Work {
     }
 
     pub async fn delete(self) {
-        self.delete_everything(false).await;
+        match self.export_in_use(&[]) {
+            Some((export, importer)) => {
+                let reason = format!(
+                    "Delete canceled. Cannot delete export {export} as it is in use by {importer}."
+                );
+                self.enter("DELETE_FAILED", Some(&reason));
+            }
+            None => self.delete_everything(false).await,
+        }
     }
 
     async fn delete_everything(&self, on_create: bool) {
@@ -108,64 +135,95 @@ impl Work {
 
     /// Brings the stack from the version `old` to the one it has been given.
     pub async fn update(self, old: Arc<Version>, new: Arc<Version>) {
-        let mut changed = Vec::new();
-        let mut made = Vec::new();
-        let mut failure = None;
-        for name in &new.order {
-            let exists = self.with(|stack| {
-                let mut resources = stack.resources.iter();
-                resources.any(|resource| resource.name == *name && resource.provisioned.is_some())
-            });
-            let outcome = match exists {
-                Some(true) => self.update_resource(name).await.map(|was| {
-                    changed.extend(was.map(|was| (name, was)));
-                }),
-                _ => {
-                    made.push(name.as_str());
-                    self.create_resource(name).await
-                }
-            };
-            if outcome.is_err() {
-                let verb = match exists {
-                    Some(true) => "update",
-                    _ => "create",
-                };
-                failure = Some(failed(verb, name));
-                break;
-            }
-        }
-        let outcome = match failure {
-            Some(reason) => Err(reason),
-            None => self.outputs(&new).map_err(|error| error.message),
-        };
-        match outcome {
+        let (mut changed, mut made) = (Vec::new(), Vec::new());
+        match self.update_resources(&new, &mut changed, &mut made).await {
             Ok(outputs) => {
                 self.with(|stack| stack.outputs = outputs);
                 self.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None);
                 // As on AWS, what can't be cleaned up doesn't undo the update.
+                for change in changed.into_iter().rev() {
+                    if let Changed::Replaced(was, policy) = change {
+                        self.discard(&was, policy).await;
+                    }
+                }
                 let unwanted = |name: &str| !new.order.iter().any(|wanted| wanted == name);
                 let _ = self.delete_resources(unwanted, false).await;
+                self.with(|stack| {
+                    let gone = |resource: &StackResource| resource.status.starts_with("DELETE_");
+                    stack
+                        .resources
+                        .retain(|resource| !gone(resource) || resource.status == "DELETE_FAILED");
+                });
                 self.enter("UPDATE_COMPLETE", None);
             }
             Err(reason) => {
                 self.enter("UPDATE_ROLLBACK_IN_PROGRESS", Some(&reason));
                 self.with(|stack| stack.version = old);
-                let mut stuck = None;
-                for (name, was) in changed.into_iter().rev() {
-                    if self.restore(name, was).await.is_err() {
-                        stuck = Some(failed("update", name));
-                    }
-                }
-                if let Some(reason) = stuck {
-                    return self.enter("UPDATE_ROLLBACK_FAILED", Some(&reason));
-                }
-                self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
-                let _ = self
-                    .delete_resources(|name| made.contains(&name), true)
-                    .await;
-                self.enter("UPDATE_ROLLBACK_COMPLETE", None);
+                self.roll_back(changed, &made).await;
             }
         }
+    }
+
+    async fn update_resources(
+        &self,
+        new: &Version,
+        changed: &mut Vec<Changed>,
+        made: &mut Vec<String>,
+    ) -> Result<Vec<ShownOutput>, String> {
+        self.check_references(new)?;
+        for name in &new.order {
+            match self.existing(name) {
+                Some(existing) => {
+                    let outcome = self.update_resource(existing).await;
+                    changed.extend(outcome.map_err(|()| failed("update", name))?);
+                }
+                None => {
+                    made.push(name.clone());
+                    let created = self.create_resource(name).await;
+                    created.map_err(|()| failed("create", name))?;
+                }
+            }
+        }
+        let outputs = self.outputs(new).map_err(|error| error.message)?;
+        match self.export_in_use(&outputs) {
+            Some((export, importer)) => Err(format!(
+                "Cannot update export {export} as it is in use by {importer}"
+            )),
+            None => Ok(outputs),
+        }
+    }
+
+    async fn roll_back(&self, changed: Vec<Changed>, made: &[String]) {
+        let mut stuck = None;
+        let mut superfluous = Vec::new();
+        for change in changed.into_iter().rev() {
+            match change {
+                Changed::InPlace(was) => {
+                    if self.restore(&was).await.is_err() {
+                        stuck = Some(failed("update", &was.name));
+                    }
+                }
+                Changed::Replaced(was, _) => {
+                    superfluous.extend(self.existing(&was.name));
+                    self.reset_attributes(&was);
+                    self.change(&was.name, |resource| {
+                        resource.provisioned = Some(was.provisioned.clone());
+                        resource.properties = was.properties.clone();
+                    });
+                    self.mark(&was.name, "UPDATE_COMPLETE", None);
+                }
+            }
+        }
+        if let Some(reason) = stuck {
+            return self.enter("UPDATE_ROLLBACK_FAILED", Some(&reason));
+        }
+        self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
+        for new in superfluous {
+            self.discard(&new, Deletion::Delete).await;
+        }
+        let made = |name: &str| made.iter().any(|made| made == name);
+        let _ = self.delete_resources(made, true).await;
+        self.enter("UPDATE_ROLLBACK_COMPLETE", None);
     }
 
     async fn create_resource(&self, name: &str) -> Result<(), ()> {
@@ -178,6 +236,8 @@ impl Work {
                     name: name.to_owned(),
                     kind: declared.kind,
                     deletion: declared.deletion,
+                    replacement: declared.replacement,
+                    metadata: declared.metadata.clone(),
                     provisioned: None,
                     properties: Map::new(),
                     status: "CREATE_IN_PROGRESS",
@@ -186,30 +246,21 @@ impl Work {
                 });
             }
         });
-        self.mark(name, "CREATE_IN_PROGRESS", None);
-        let (wanted, base, generated) = match wanted {
+        let wanted = match wanted {
             Ok(wanted) => wanted,
             Err(error) => {
+                self.mark(name, "CREATE_IN_PROGRESS", None);
                 self.mark(name, "CREATE_FAILED", Some(error.message));
                 return Err(());
             }
         };
-        let services = self.services(&base);
-        let outcome = match wanted.kind.check(&wanted.properties) {
-            Ok(()) => {
-                let kind = wanted.kind;
-                kind.handler
-                    .create(&services, &wanted.properties, &generated)
-                    .await
-            }
-            Err(failure) => Err(failure),
-        };
-        match outcome {
+        self.change(name, |resource| {
+            resource.properties = wanted.properties.clone();
+        });
+        self.mark(name, "CREATE_IN_PROGRESS", None);
+        match make(&wanted).await {
             Ok(provisioned) => {
-                self.change(name, |resource| {
-                    resource.provisioned = Some(provisioned);
-                    resource.properties = wanted.properties;
-                });
+                self.change(name, |resource| resource.provisioned = Some(provisioned));
                 let initiated = "Resource creation Initiated".to_owned();
                 self.mark(name, "CREATE_IN_PROGRESS", Some(initiated));
                 self.mark(name, "CREATE_COMPLETE", None);
@@ -223,48 +274,93 @@ impl Work {
         }
     }
 
-    /// Changes a resource if its properties have changed, and returns those it had.
-    async fn update_resource(&self, name: &str) -> Result<Option<Map<String, Value>>, ()> {
-        let (Some(existing), wanted) = (self.existing(name), self.wanted(name)) else {
-            return Ok(None);
-        };
-        let wanted = match wanted {
-            Ok((wanted, _, _)) => wanted,
+    /// Changes a resource if its properties have changed: in place if that is possible, otherwise by a new one.
+    async fn update_resource(&self, existing: Existing) -> Result<Option<Changed>, ()> {
+        let name = existing.name.clone();
+        let wanted = match self.wanted(&name) {
+            Ok(wanted) => wanted,
             Err(error) => {
-                self.mark(name, "UPDATE_FAILED", Some(error.message));
+                self.mark(&name, "UPDATE_FAILED", Some(error.message));
                 return Err(());
             }
         };
-        self.change(name, |resource| resource.deletion = wanted.deletion);
+        self.change(&name, |resource| {
+            resource.deletion = wanted.deletion;
+            resource.replacement = wanted.replacement;
+            resource.metadata.clone_from(&wanted.metadata);
+        });
         if existing.properties == wanted.properties {
             return Ok(None);
         }
-        let old = existing.properties.clone();
-        self.put(name, existing, wanted.properties).await?;
-        Ok(Some(old))
+        if wanted
+            .kind
+            .must_be_replaced(&existing.properties, &wanted.properties)
+        {
+            let policy = wanted.replacement;
+            self.replace(&existing, wanted).await?;
+            return Ok(Some(Changed::Replaced(existing, policy)));
+        }
+        self.put(&existing, wanted.properties).await?;
+        Ok(Some(Changed::InPlace(existing)))
     }
 
-    async fn restore(&self, name: &str, properties: Map<String, Value>) -> Result<(), ()> {
-        match self.existing(name) {
-            Some(existing) => self.put(name, existing, properties).await,
+    async fn replace(&self, existing: &Existing, wanted: Wanted) -> Result<(), ()> {
+        let name = &existing.name;
+        self.mark(name, "UPDATE_IN_PROGRESS", Some(REPLACING.to_owned()));
+        if let Some(same) = wanted
+            .kind
+            .name_in_both(&existing.properties, &wanted.properties)
+        {
+            let reason = format!(
+                "CloudFormation cannot update a stack when a custom-named resource requires replacing. \
+                 Rename {same} and update the stack again."
+            );
+            self.mark(name, "UPDATE_FAILED", Some(reason));
+            return Err(());
+        }
+        match make(&wanted).await {
+            Ok(provisioned) => {
+                self.change(name, |resource| {
+                    resource.provisioned = Some(provisioned);
+                    resource.properties = wanted.properties;
+                });
+                let initiated = "Resource creation Initiated".to_owned();
+                self.mark(name, "UPDATE_IN_PROGRESS", Some(initiated));
+                self.mark(name, "UPDATE_COMPLETE", None);
+                Ok(())
+            }
+            Err(failure) => {
+                let reason = self.explain(wanted.kind, name, failure);
+                self.mark(name, "UPDATE_FAILED", Some(reason));
+                Err(())
+            }
+        }
+    }
+
+    fn reset_attributes(&self, was: &Existing) {
+        self.change(&was.name, |resource| {
+            resource.deletion = was.deletion;
+            resource.replacement = was.replacement;
+            resource.metadata.clone_from(&was.metadata);
+        });
+    }
+
+    async fn restore(&self, was: &Existing) -> Result<(), ()> {
+        self.reset_attributes(was);
+        match self.existing(&was.name) {
+            Some(existing) => self.put(&existing, was.properties.clone()).await,
             None => Ok(()),
         }
     }
 
-    async fn put(
-        &self,
-        name: &str,
-        existing: Existing,
-        properties: Map<String, Value>,
-    ) -> Result<(), ()> {
+    async fn put(&self, existing: &Existing, properties: Map<String, Value>) -> Result<(), ()> {
+        let (name, kind) = (&existing.name, existing.kind);
         self.mark(name, "UPDATE_IN_PROGRESS", None);
-        let (kind, resource) = (existing.kind, &existing.provisioned);
-        let checked = kind.check(&properties);
-        let outcome = match checked.and_then(|()| keeps(kind, &existing.properties, &properties)) {
+        let outcome = match kind.check(&properties) {
             Ok(()) => {
-                let services = self.services(&existing.base);
+                let (services, old) = (&existing.services, &existing.properties);
                 kind.handler
-                    .update(&services, resource, &existing.properties, &properties)
+                    .update(services, &existing.provisioned, old, &properties)
                     .await
             }
             Err(failure) => Err(failure),
@@ -325,23 +421,83 @@ impl Work {
             return Ok(());
         }
         self.mark(name, "DELETE_IN_PROGRESS", None);
-        let services = self.services(&existing.base);
-        let kind = existing.kind;
-        match kind
-            .handler
-            .delete(&services, &existing.provisioned, &existing.properties)
-            .await
-        {
+        match remove(&existing).await {
             Ok(()) => {
                 self.mark(name, "DELETE_COMPLETE", None);
                 Ok(())
             }
             Err(failure) => {
-                let reason = self.explain(kind, name, failure);
+                let reason = self.explain(existing.kind, name, failure);
                 self.mark(name, "DELETE_FAILED", Some(reason));
                 Err(())
             }
         }
+    }
+
+    /// Deletes what a replacement left over. The stack's resource of this name is already another one.
+    async fn discard(&self, left: &Existing, policy: Deletion) {
+        if policy != Deletion::Delete {
+            return self.tell(left, "DELETE_SKIPPED", None);
+        }
+        self.tell(left, "DELETE_IN_PROGRESS", None);
+        match remove(left).await {
+            Ok(()) => self.tell(left, "DELETE_COMPLETE", None),
+            Err(failure) => {
+                let reason = self.explain(left.kind, &left.name, failure);
+                self.tell(left, "DELETE_FAILED", Some(reason));
+            }
+        }
+    }
+
+    /// Whether the exports and attributes that the version needs are there.
+    fn check_references(&self, version: &Version) -> Result<(), String> {
+        if let Some(complaint) = version.template.unsupported_attribute() {
+            return Err(sentence(&complaint));
+        }
+        let state = self.stacks.state();
+        let missing = version
+            .imports
+            .iter()
+            .find(|name| !state.exports().any(|(export, _, _)| export == *name));
+        match missing {
+            Some(name) => Err(format!("No export named {name} found. ")),
+            None => Ok(()),
+        }
+    }
+
+    /// An export that the stack has, that isn't among `outputs` with the same value, and that another stack imports; and
+    /// that stack's name.
+    fn export_in_use(&self, outputs: &[ShownOutput]) -> Option<(String, String)> {
+        let state = self.stacks.state();
+        let stack = state.find(&self.stack_id)?;
+        stack.outputs.iter().find_map(|old| {
+            let export = old.export.as_deref()?;
+            let kept =
+                |new: &ShownOutput| new.export.as_deref() == Some(export) && new.value == old.value;
+            let importer = state.importer(export, stack)?;
+            let found = (export.to_owned(), importer.name.clone());
+            (!outputs.iter().any(kept)).then_some(found)
+        })
+    }
+
+    fn outputs(&self, version: &Version) -> Result<Vec<ShownOutput>, ApiError> {
+        let state = self.stacks.state();
+        let stack = state.get(&self.stack_id)?;
+        let outputs = version
+            .template
+            .resolve_outputs(&version.scope, &state.known(stack))?;
+        for output in &outputs {
+            let taken = state.exports().find(|(export, _, owner)| {
+                Some(*export) == output.export.as_deref() && owner.id != stack.id
+            });
+            if let Some((export, _, owner)) = taken {
+                return Err(invalid(format!(
+                    "Export with name {export} is already exported by stack {}",
+                    owner.name
+                )));
+            }
+        }
+        Ok(outputs)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Stack) -> T) -> Option<T> {
@@ -351,14 +507,7 @@ impl Work {
     }
 
     fn change(&self, name: &str, work: impl FnOnce(&mut StackResource)) {
-        self.with(|stack| {
-            let mut resources = stack.resources.iter_mut();
-            resources.find(|resource| resource.name == name).map(work)
-        });
-    }
-
-    fn services(&self, base: &str) -> Services {
-        self.stacks.services(base)
+        self.with(|stack| stack.resource_mut(name).map(work));
     }
 
     fn enter(&self, status: &'static str, reason: Option<&str>) {
@@ -368,11 +517,9 @@ impl Work {
 
     /// Sets the status of a resource and tells it as an event.
     fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
-        let now = self.stacks.clock.now();
-        let event_id = format!("{name}-{status}-{}", self.stacks.uuid());
+        let (event_id, now) = (self.event_id(name, status), self.stacks.clock.now());
         self.with(|stack| {
-            let mut resources = stack.resources.iter_mut();
-            let Some(resource) = resources.find(|resource| resource.name == name) else {
+            let Some(resource) = stack.resource_mut(name) else {
                 return;
             };
             resource.status = status;
@@ -386,6 +533,7 @@ impl Work {
                 type_name: resource.kind.name,
                 status,
                 reason,
+                properties: Some(Value::Object(resource.properties.clone()).to_string()),
                 at: now,
                 token: None,
             };
@@ -393,32 +541,54 @@ impl Work {
         });
     }
 
+    /// Tells an event of a resource that the stack no longer has.
+    fn tell(&self, resource: &Existing, status: &'static str, reason: Option<String>) {
+        let event = StackEvent {
+            id: self.event_id(&resource.name, status),
+            resource: resource.name.clone(),
+            physical_id: resource.provisioned.id.clone(),
+            type_name: resource.kind.name,
+            status,
+            reason,
+            properties: Some(Value::Object(resource.properties.clone()).to_string()),
+            at: self.stacks.clock.now(),
+            token: None,
+        };
+        self.with(|stack| stack.tell(event));
+    }
+
+    fn event_id(&self, name: &str, status: &str) -> String {
+        format!("{name}-{status}-{}", self.stacks.uuid())
+    }
+
     fn existing(&self, name: &str) -> Option<Existing> {
         self.with(|stack| {
-            let mut resources = stack.resources.iter();
-            let resource = resources.find(|resource| resource.name == name)?;
+            let base = stack.base.clone();
+            let resource = stack.resource(name)?;
             Some(Existing {
+                name: name.to_owned(),
                 kind: resource.kind,
                 deletion: resource.deletion,
+                replacement: resource.replacement,
+                metadata: resource.metadata.clone(),
                 provisioned: resource.provisioned.clone()?,
                 properties: resource.properties.clone(),
-                base: stack.base.clone(),
+                services: self.stacks.services(&base),
             })
         })
         .flatten()
     }
 
-    /// The resource as the stack's version wants it, the base URL, and a name in case it needs one.
-    fn wanted(&self, name: &str) -> Result<(Wanted, String, String), ApiError> {
+    /// The resource as the stack's version wants it.
+    fn wanted(&self, name: &str) -> Result<Wanted, ApiError> {
         let random = self.stacks.letters(RANDOM_LENGTH);
-        let found = self.with(|stack| {
-            let version = stack.version.clone();
-            let generated = format!("{}-{name}-{random}", stack.name);
-            (version, stack.known(), stack.base.clone(), generated)
-        });
-        let gone = || invalid(format!("Resource {name} does not exist"));
-        let (version, known, base, generated) = found.ok_or_else(gone)?;
-        let declared = version.template.resources.get(name).ok_or_else(gone)?;
+        let state = self.stacks.state();
+        let stack = state.get(&self.stack_id)?;
+        let version = &stack.version;
+        let declared = version.template.resources.get(name);
+        let declared =
+            declared.ok_or_else(|| invalid(format!("Resource {name} does not exist")))?;
+        let known = state.known(stack);
         let resolved = intrinsic::resolve(&declared.properties, &version.scope, &known)?;
         let Some(Value::Object(mut properties)) = resolved else {
             return Err(invalid(format!(
@@ -426,29 +596,28 @@ impl Work {
             )));
         };
         if declared.kind.takes_tags {
-            add_tags(&mut properties, &version.tags);
+            version.add_tags(&mut properties);
         }
-        let wanted = Wanted {
+        Ok(Wanted {
             kind: declared.kind,
             deletion: declared.deletion,
+            replacement: declared.replacement,
+            metadata: declared.metadata.clone(),
             properties,
-        };
-        Ok((wanted, base, generated))
-    }
-
-    fn outputs(&self, version: &Version) -> Result<Vec<ShownOutput>, ApiError> {
-        let known = self.with(|stack| stack.known()).unwrap_or_default();
-        version.template.resolve_outputs(&version.scope, &known)
+            generated: format!("{}-{name}-{random}", stack.name),
+            services: self.stacks.services(&stack.base),
+        })
     }
 
     /// A failure as a stack event gives it.
-    fn explain(&self, kind: &'static ResourceType, name: &str, failure: Failure) -> String {
+    fn explain(&self, kind: &ResourceType, name: &str, failure: Failure) -> String {
         let (message, code) = match failure {
             Failure::Properties(message) => {
                 return format!(
                     "Properties validation failed for resource {name} with message:\n{message}"
                 )
             }
+            Failure::Handler(message) => (message, "InvalidRequest"),
             Failure::AlreadyExists(identifier) => (
                 format!(
                     "Resource of type '{}' with identifier '{identifier}' already exists.",
@@ -464,15 +633,7 @@ impl Work {
                     error.status,
                     self.stacks.uuid()
                 ),
-                match error.shape.as_str() {
-                    "QueueDoesNotExist" | "ResourceNotFoundException" | "NoSuchEntity" => {
-                        "NotFound"
-                    }
-                    "QueueNameExists" | "ResourceConflictException" => "AlreadyExists",
-                    "MalformedPolicyDocument" => "InvalidRequest",
-                    shape if shape.starts_with("Invalid") => "InvalidRequest",
-                    _ => "GeneralServiceException",
-                },
+                handler_code(&error.shape),
             ),
         };
         format!(
@@ -482,19 +643,37 @@ impl Work {
     }
 }
 
-/// Whether the properties that only a new resource could change stay as they are.
-fn keeps(
-    kind: &ResourceType,
-    old: &Map<String, Value>,
-    new: &Map<String, Value>,
-) -> Result<(), Failure> {
-    // Differs from AWS: replacement: an update that would replace a resource fails and is rolled back.
-    match kind.fixed.iter().find(|name| old.get(**name) != new.get(**name)) {
-        Some(name) => Err(Failure::Properties(format!(
-            "#/{name}: a new value needs a new queue in place of the old one, and replacement is not in this lab. \
-             Delete the stack and create it again"
-        ))),
-        None => Ok(()),
+async fn make(wanted: &Wanted) -> Result<Provisioned, Failure> {
+    wanted.kind.check(&wanted.properties)?;
+    let Wanted {
+        services,
+        properties,
+        generated,
+        ..
+    } = wanted;
+    let handler = wanted.kind.handler;
+    handler.create(services, properties, generated).await
+}
+
+async fn remove(existing: &Existing) -> Result<(), Failure> {
+    let Existing {
+        services,
+        provisioned,
+        properties,
+        ..
+    } = existing;
+    let handler = existing.kind.handler;
+    handler.delete(services, provisioned, properties).await
+}
+
+/// The code that CloudFormation makes of a service's error.
+fn handler_code(error: &str) -> &'static str {
+    match error {
+        "QueueDoesNotExist" | "ResourceNotFoundException" | "NoSuchEntity" => "NotFound",
+        "QueueNameExists" | "ResourceConflictException" => "AlreadyExists",
+        "MalformedPolicyDocument" => "InvalidRequest",
+        error if error.starts_with("Invalid") => "InvalidRequest",
+        _ => "GeneralServiceException",
     }
 }
 
@@ -503,19 +682,7 @@ fn failed(verb: &str, names: &str) -> String {
     format!("The following resource(s) failed to {verb}: [{names}]. ")
 }
 
-/// The stack's tags go to its resources; a resource's own tag of the same key wins.
-fn add_tags(properties: &mut Map<String, Value>, tags: &BTreeMap<String, String>) {
-    if tags.is_empty() {
-        return;
-    }
-    // Differs from AWS: system-tags: resources get the stack's tags, but no tags that begin with aws:cloudformation.
-    let own = properties.entry("Tags").or_insert_with(|| json!([]));
-    let Some(own) = own.as_array_mut() else {
-        return;
-    };
-    for (key, value) in tags {
-        if !own.iter().any(|tag| tag["Key"] == json!(key)) {
-            own.push(json!({ "Key": key, "Value": value }));
-        }
-    }
+/// A message that another sentence follows.
+fn sentence(message: &str) -> String {
+    format!("{message}. ")
 }

@@ -1,4 +1,4 @@
-//! What a caller asks of a stack: the request's form, read and checked.
+//! The form of a request, read and checked.
 
 use super::error::invalid;
 use super::intrinsic::Scope;
@@ -40,7 +40,7 @@ pub const STATUSES: [&str; 23] = [
     "IMPORT_ROLLBACK_COMPLETE",
 ];
 
-/// What the caller asks the stack to be. In an update, `old` is what it was.
+/// The version of the stack that the caller asks for. In an update, `old` is what it was.
 pub fn version(
     form: &Form,
     stack_name: &str,
@@ -63,9 +63,11 @@ pub fn version(
         stack_name: stack_name.to_owned(),
         parameters: parameters::checked(&template.parameters, &parameters)?,
         conditions: BTreeMap::new(),
+        mappings: template.mappings.clone(),
     };
     template.decide(&mut scope)?;
     let order = template.creation_order(&scope)?;
+    let imports = template.imports(&scope)?;
     // In an update, no tags at all means the tags there are.
     let tags = match (form.structures("Tags"), old) {
         (given, Some(old)) if given.is_empty() => old.tags.clone(),
@@ -81,6 +83,7 @@ pub fn version(
         tags,
         capabilities: capabilities.into_iter().map(str::to_owned).collect(),
         order,
+        imports,
     })
 }
 
@@ -160,24 +163,31 @@ pub fn template_body(form: &Form) -> Result<&str, ApiError> {
         .ok_or_else(|| invalid("Either Template URL or Template Body must be specified."))
 }
 
-pub fn on_failure(form: &Form) -> Result<OnFailure, ApiError> {
+/// What to do when the creation fails. `member` is its name in the request.
+pub fn on_failure(form: &Form, member: &str) -> Result<OnFailure, ApiError> {
     let disable = form.get("DisableRollback");
-    match (form.get("OnFailure"), disable) {
-        (Some(_), Some(_)) => Err(invalid(
-            "You can specify either OnFailure or DisableRollback, but not both.",
-        )),
+    match (form.get(member), disable) {
+        (Some(_), Some(_)) => Err(invalid(format!(
+            "You can specify either {member} or DisableRollback, but not both."
+        ))),
         (None, Some("true")) => Ok(OnFailure::DoNothing),
         (None, _) | (Some("ROLLBACK"), None) => Ok(OnFailure::Rollback),
         (Some("DELETE"), None) => Ok(OnFailure::Delete),
         (Some("DO_NOTHING"), None) => Ok(OnFailure::DoNothing),
         (Some(other), None) => Err(invalid(format!(
-            "1 validation error detected: Value '{other}' at 'onFailure' failed to satisfy constraint: \
-             Member must satisfy enum value set: [ROLLBACK, DELETE, DO_NOTHING]"
+            "1 validation error detected: Value '{other}' at '{}' failed to satisfy constraint: \
+             Member must satisfy enum value set: [ROLLBACK, DELETE, DO_NOTHING]",
+            lower_first(member)
         ))),
     }
 }
 
-/// What would change the outcome and isn't here is refused rather than ignored.
+fn lower_first(member: &str) -> String {
+    let (first, rest) = member.split_at(1);
+    format!("{}{rest}", first.to_ascii_lowercase())
+}
+
+/// An option that would change the outcome and isn't here is refused rather than ignored.
 pub fn refuse_left_out(form: &Form) -> Result<(), ApiError> {
     // Differs from AWS: stack-options: stacks have no policies, roles, notifications, rollback triggers or termination protection.
     for member in [
@@ -213,6 +223,22 @@ pub fn left_out(member: &str) -> ApiError {
 }
 
 pub fn check_name(name: &str) -> Result<(), ApiError> {
+    check(
+        name,
+        "stackName",
+        "[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
+    )
+}
+
+pub fn check_change_set_name(name: &str) -> Result<(), ApiError> {
+    check(
+        name,
+        "changeSetName",
+        "[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
+    )
+}
+
+fn check(name: &str, member: &str, pattern: &str) -> Result<(), ApiError> {
     let constraint = if name.len() > MAX_NAME_LENGTH {
         format!("Member must have length less than or equal to {MAX_NAME_LENGTH}")
     } else if !name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -220,11 +246,11 @@ pub fn check_name(name: &str) -> Result<(), ApiError> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     {
-        "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*".to_owned()
+        format!("Member must satisfy regular expression pattern: {pattern}")
     } else {
         return Ok(());
     };
     Err(invalid(format!(
-        "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: {constraint}"
+        "1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: {constraint}"
     )))
 }

@@ -10,16 +10,16 @@ use crate::clock::{Clock, Millis};
 use crate::ids;
 use crate::wire::error::ApiError;
 use rand::rngs::SmallRng;
-use serde_json::{Map, Value};
-use std::collections::{BTreeMap, VecDeque};
+use serde_json::{json, Map, Value};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 // Differs from AWS: events-kept: a stack keeps its newest 2,000 events.
 const MAX_EVENTS: usize = 2000;
 const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
-/// What the caller wants the stack to be. An update puts another one in its place.
-#[derive(Clone)]
+/// The stack as its owner wants it. An update puts another version in its place.
+#[derive(Clone, Default)]
 pub struct Version {
     pub body: String,
     pub template: Arc<Template>,
@@ -30,9 +30,11 @@ pub struct Version {
     pub capabilities: Vec<String>,
     /// The resources in the order of their creation.
     pub order: Vec<String>,
+    /// The exports of other stacks that this one uses.
+    pub imports: BTreeSet<String>,
 }
 
-/// What to do when a resource fails to be created.
+/// The answer to a resource that can't be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
     Rollback,
@@ -55,6 +57,10 @@ pub struct Stack {
     pub outputs: Vec<ShownOutput>,
     /// Oldest first.
     pub events: VecDeque<StackEvent>,
+    /// Oldest first.
+    pub change_sets: Vec<ChangeSet>,
+    /// The one by which the stack became what it is.
+    pub change_set_id: Option<String>,
     /// The URL by which the stack's creator reached the local cloud.
     pub base: String,
     /// Held by whoever works on the stack.
@@ -65,6 +71,8 @@ pub struct StackResource {
     pub name: String,
     pub kind: &'static ResourceType,
     pub deletion: Deletion,
+    pub replacement: Deletion,
+    pub metadata: Option<Value>,
     pub provisioned: Option<Provisioned>,
     pub properties: Map<String, Value>,
     pub status: &'static str,
@@ -79,6 +87,8 @@ pub struct StackEvent {
     pub type_name: &'static str,
     pub status: &'static str,
     pub reason: Option<String>,
+    /// Those of a resource, as JSON.
+    pub properties: Option<String>,
     pub at: Millis,
     pub token: Option<String>,
 }
@@ -91,17 +101,81 @@ impl Version {
             && self.scope.conditions == other.scope.conditions
             && self.tags == other.tags
     }
+
+    /// The stack's tags go to its resources; a resource's own tag of the same key wins.
+    pub fn add_tags(&self, properties: &mut Map<String, Value>) {
+        if self.tags.is_empty() {
+            return;
+        }
+        // Differs from AWS: system-tags: resources get the stack's tags, but no tags that begin with aws:cloudformation.
+        let own = properties.entry("Tags").or_insert_with(|| json!([]));
+        let Some(own) = own.as_array_mut() else {
+            return;
+        };
+        for (key, value) in &self.tags {
+            if !own.iter().any(|tag| tag["Key"] == json!(key)) {
+                own.push(json!({ "Key": key, "Value": value }));
+            }
+        }
+    }
+}
+
+/// A version that a stack could have, shown before it becomes so.
+pub struct ChangeSet {
+    pub id: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub version: Arc<Version>,
+    pub on_failure: OnFailure,
+    pub created_at: Millis,
+    pub status: &'static str,
+    pub reason: Option<String>,
+    pub execution_status: &'static str,
+    pub changes: Vec<Change>,
+}
+
+/// One resource's part in a change set.
+#[derive(Debug)]
+pub struct Change {
+    pub action: Action,
+    pub resource: String,
+    pub kind: &'static ResourceType,
+    pub physical_id: Option<String>,
+    pub details: Vec<ChangeDetail>,
+    /// For the old resource of a replacement, or for one that is removed.
+    pub deletion: Deletion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Add,
+    Modify,
+    Remove,
+}
+
+/// Why a property, or another attribute of a resource, changes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangeDetail {
+    /// `Properties`, `Metadata`, `DeletionPolicy` or `UpdateReplacePolicy`.
+    pub attribute: &'static str,
+    pub property: Option<String>,
+    pub recreation: bool,
+    /// Whether the new value is known only when the change set is executed.
+    pub dynamic: bool,
+    pub source: &'static str,
+    /// The parameter, resource or attribute that changes it.
+    pub cause: Option<String>,
 }
 
 impl Stack {
     /// A stack that nobody has worked on yet.
-    pub fn new(id: &str, name: &str, version: Arc<Version>, now: Millis, base: &str) -> Self {
+    pub fn new(id: &str, name: &str, now: Millis, base: &str) -> Self {
         Self {
             id: id.to_owned(),
             name: name.to_owned(),
-            version,
+            version: Arc::default(),
             on_failure: OnFailure::Rollback,
-            status: "CREATE_IN_PROGRESS",
+            status: "REVIEW_IN_PROGRESS",
             reason: None,
             created_at: now,
             updated_at: None,
@@ -109,9 +183,20 @@ impl Stack {
             resources: Vec::new(),
             outputs: Vec::new(),
             events: VecDeque::new(),
+            change_sets: Vec::new(),
+            change_set_id: None,
             base: base.to_owned(),
             work: Arc::default(),
         }
+    }
+
+    pub fn imports(&self, export: &str) -> bool {
+        self.status != "ROLLBACK_COMPLETE" && self.version.imports.contains(export)
+    }
+
+    /// Whether there are only change sets yet.
+    pub fn is_in_review(&self) -> bool {
+        self.status == "REVIEW_IN_PROGRESS"
     }
 
     pub fn is_deleted(&self) -> bool {
@@ -136,6 +221,7 @@ impl Stack {
             type_name: STACK_TYPE,
             status,
             reason: self.reason.clone(),
+            properties: None,
             at: now,
             token: token.map(str::to_owned),
         };
@@ -149,10 +235,28 @@ impl Stack {
         self.events.push_back(event);
     }
 
-    pub fn known(&self) -> Known {
-        let provisioned =
-            |resource: &StackResource| Some((resource.name.clone(), resource.provisioned.clone()?));
-        self.resources.iter().filter_map(provisioned).collect()
+    /// By its name or its ARN.
+    pub fn change_set(&self, name: &str) -> Option<usize> {
+        let mut newest_last = self.change_sets.iter();
+        newest_last.rposition(|set| set.id == name || set.name == name)
+    }
+
+    /// What the change sets show is no longer what they would change.
+    pub fn outdate_change_sets(&mut self) {
+        for set in &mut self.change_sets {
+            if set.execution_status == "AVAILABLE" {
+                set.execution_status = "OBSOLETE";
+            }
+        }
+    }
+
+    pub fn resource(&self, name: &str) -> Option<&StackResource> {
+        self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    pub fn resource_mut(&mut self, name: &str) -> Option<&mut StackResource> {
+        let mut resources = self.resources.iter_mut();
+        resources.find(|resource| resource.name == name)
     }
 }
 
@@ -201,11 +305,15 @@ impl Stacks {
     }
 
     pub fn uuid(&self) -> String {
-        ids::uuid(&mut self.state().random)
+        self.state().uuid()
     }
 }
 
 impl State {
+    pub fn uuid(&mut self) -> String {
+        ids::uuid(&mut self.random)
+    }
+
     /// A stack by its id, or one that isn't deleted by its name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.stacks
@@ -215,6 +323,38 @@ impl State {
 
     pub fn find(&self, name: &str) -> Option<&Stack> {
         self.position(name).map(|at| &self.stacks[at])
+    }
+
+    /// What a stack's functions can refer to.
+    pub fn known(&self, stack: &Stack) -> Known {
+        let provisioned =
+            |resource: &StackResource| Some((resource.name.clone(), resource.provisioned.clone()?));
+        let exports = self
+            .exports()
+            .map(|(name, value, _)| (name.to_owned(), value.to_owned()));
+        Known {
+            resources: stack.resources.iter().filter_map(provisioned).collect(),
+            exports: exports.collect(),
+        }
+    }
+
+    /// The name and value of each export, and its stack.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &str, &Stack)> {
+        self.live().flat_map(|stack| {
+            let outputs = stack.outputs.iter();
+            outputs
+                .filter_map(move |output| Some((output.export.as_deref()?, &*output.value, stack)))
+        })
+    }
+
+    /// A stack other than this one that imports `export`.
+    pub fn importer(&self, export: &str, exporter: &Stack) -> Option<&Stack> {
+        self.live()
+            .find(|stack| stack.id != exporter.id && stack.imports(export))
+    }
+
+    pub fn live(&self) -> impl Iterator<Item = &Stack> {
+        self.stacks.iter().filter(|stack| !stack.is_deleted())
     }
 
     /// The same, or the error that most operations answer.
@@ -228,4 +368,10 @@ impl State {
 pub fn arn(name: &str, uuid: &str) -> String {
     let (region, account) = (crate::REGION, crate::ACCOUNT);
     format!("arn:aws:cloudformation:{region}:{account}:stack/{name}/{uuid}")
+}
+
+/// The ARN of a change set.
+pub fn change_set_arn(name: &str, uuid: &str) -> String {
+    let (region, account) = (crate::REGION, crate::ACCOUNT);
+    format!("arn:aws:cloudformation:{region}:{account}:changeSet/{name}/{uuid}")
 }

@@ -2,24 +2,29 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>.
 
 use super::error::invalid;
+use super::intrinsic::Mappings;
 use super::parameters::Parameter;
 use super::resources::{self, ResourceType};
 use super::yaml;
 use crate::wire::error::ApiError;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_BODY_LENGTH: usize = 51_200;
 const MAX_RESOURCES: usize = 500;
 const MAX_PARAMETERS: usize = 200;
+const MAX_MAPPINGS: usize = 200;
 const MAX_OUTPUTS: usize = 200;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Template {
     pub description: Option<String>,
     pub parameters: BTreeMap<String, Parameter>,
     pub conditions: BTreeMap<String, Value>,
+    pub mappings: Arc<Mappings>,
+    pub metadata: Option<Value>,
     pub resources: BTreeMap<String, Resource>,
     pub outputs: BTreeMap<String, Output>,
 }
@@ -32,9 +37,12 @@ pub struct Resource {
     pub depends_on: BTreeSet<String>,
     pub condition: Option<String>,
     pub deletion: Deletion,
+    /// For the old resource when an update puts a new one in its place.
+    pub replacement: Deletion,
+    pub metadata: Option<Value>,
 }
 
-/// What becomes of a resource when its stack is deleted.
+/// Whether a resource goes when its stack no longer needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
     Delete,
@@ -82,6 +90,7 @@ impl Template {
             .map(|(name, entry)| Ok((name.clone(), Parameter::parse(&name, &entry)?)))
             .collect::<Result<_, ApiError>>()?;
         let conditions = section("Conditions")?.into_iter().collect();
+        let mappings = Arc::new(parse_mappings(section("Mappings")?)?);
         let resources: BTreeMap<_, _> = entries(section("Resources")?, "resource", MAX_RESOURCES)?
             .into_iter()
             .collect();
@@ -102,6 +111,8 @@ impl Template {
                 .map(str::to_owned),
             parameters,
             conditions,
+            mappings,
+            metadata: sections.remove("Metadata"),
             resources,
             outputs,
         })
@@ -109,10 +120,12 @@ impl Template {
 
     /// Whether a stack made from `other` has the same resources and outputs as one made from this template.
     pub fn declares_the_same(&self, other: &Self) -> bool {
-        self.resources == other.resources && self.outputs == other.outputs
+        self.resources == other.resources
+            && self.outputs == other.outputs
+            && self.mappings == other.mappings
     }
 
-    /// What the caller has to acknowledge before a stack is made from this template.
+    /// The capability that the caller has to acknowledge before a stack is made from this template.
     pub fn capability(&self) -> Option<&'static str> {
         let resources = self.resources.values();
         let needed = resources.filter_map(|it| it.kind.capability(&it.properties));
@@ -121,26 +134,24 @@ impl Template {
 }
 
 fn check_sections(sections: &Map<String, Value>) -> Result<(), ApiError> {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 8] = [
         "AWSTemplateFormatVersion",
         "Description",
         "Metadata",
         "Parameters",
+        "Mappings",
         "Conditions",
         "Resources",
         "Outputs",
     ];
-    const LEFT_OUT: [&str; 4] = ["Mappings", "Rules", "Transform", "Hooks"];
     let unknown: Vec<_> = sections
         .keys()
         .map(String::as_str)
         .filter(|name| !KNOWN.contains(name))
         .collect();
-    // Differs from AWS: template-sections: Mappings, Rules, Transform and Hooks are refused.
-    if let Some(section) = unknown.iter().find(|name| LEFT_OUT.contains(name)) {
-        return Err(invalid(format!(
-            "Template format error: the section {section} is not in this lab."
-        )));
+    // Differs from AWS: template-sections: Rules, Transform and Hooks are refused.
+    if let Some(why) = unknown.iter().find_map(|section| left_out(section)) {
+        return Err(invalid(format!("Template format error: {why}")));
     }
     if !unknown.is_empty() {
         return Err(invalid(format!(
@@ -163,6 +174,49 @@ fn check_sections(sections: &Map<String, Value>) -> Result<(), ApiError> {
             "Template format error: Description must be a string.",
         )),
     }
+}
+
+fn left_out(section: &str) -> Option<&'static str> {
+    match section {
+        "Transform" => Some(
+            "the section Transform is not in this lab: nothing here rewrites a template, as AWS SAM, AWS::Include or a \
+             macro would. Write the resources out, such as AWS::SQS::Queue and AWS::Lambda::EventSourceMapping.",
+        ),
+        "Rules" => Some(
+            "the section Rules is not in this lab. Leave it out, and check a value by the AllowedValues or the \
+             AllowedPattern of its parameter.",
+        ),
+        "Hooks" => Some("the section Hooks is not in this lab. Leave it out."),
+        _ => None,
+    }
+}
+
+fn parse_mappings(section: Map<String, Value>) -> Result<Mappings, ApiError> {
+    let map = |(name, value): (String, Value)| match value {
+        Value::Object(entries) => Ok((name, entries)),
+        _ => Err(invalid(format!(
+            "Template format error: Every Mappings member {name} must be a map"
+        ))),
+    };
+    let attribute = |(name, value): (String, Value)| match value {
+        Value::Object(_) => Err(invalid(
+            "Template format error: Every Mappings attribute must be a String or a List.",
+        )),
+        value => Ok((name, value)),
+    };
+    let key = |entry: (String, Value)| {
+        let (name, attributes) = map(entry)?;
+        let attributes = attributes.into_iter().map(attribute);
+        Ok((name, attributes.collect::<Result<_, ApiError>>()?))
+    };
+    entries(section, "mapping", MAX_MAPPINGS)?
+        .into_iter()
+        .map(|entry| {
+            let (name, keys) = map(entry)?;
+            let keys = keys.into_iter().map(key);
+            Ok((name, keys.collect::<Result<_, ApiError>>()?))
+        })
+        .collect()
 }
 
 /// The entries of a section, when there are not too many and their names are letters and digits.
@@ -218,14 +272,29 @@ fn parse_resources(
     if unrecognized.is_empty() {
         return Ok(resources);
     }
-    // Differs from AWS: resource-types: only the types of the lab's templates exist.
+    // Differs from AWS: resource-types: only the types of SQS, Kinesis, Lambda, IAM and CloudWatch Logs that the lab needs exist.
+    let why: Vec<_> = unrecognized.iter().map(|name| unknown_type(name)).collect();
     let types: Vec<_> = unrecognized.iter().map(String::as_str).collect();
     let lab: Vec<_> = resources::TYPES.iter().map(|known| known.name).collect();
     Err(invalid(format!(
-        "Template format error: Unrecognized resource types: [{}]. In this lab are: {}",
+        "Template format error: Unrecognized resource types: [{}]. {} In this lab are: {}",
         types.join(", "),
+        why.join(" "),
         lab.join(", ")
     )))
+}
+
+/// Why a type is not here, for a reader who sees that it is one of AWS's.
+fn unknown_type(name: &str) -> String {
+    let service = name.split("::").nth(1).unwrap_or_default();
+    let instead = match service {
+        "S3" => "there is no S3 in this lab, so no buckets: leave them out; functions get their code from `cargo run --bin deploy`.",
+        "SNS" => "there is no SNS in this lab, so no topics and no subscriptions: send to the queue itself.",
+        "SQS" | "Kinesis" | "Lambda" | "IAM" | "Logs" => "of this service the lab has only the types listed here.",
+        "Serverless" => "AWS SAM's types are not in this lab: write what they stand for, such as AWS::Lambda::EventSourceMapping.",
+        _ => "the lab has no such service; deploy the template to AWS for it.",
+    };
+    format!("{name}: {instead}")
 }
 
 impl Resource {
@@ -255,23 +324,11 @@ impl Resource {
         let depends_on = depends_on.ok_or_else(|| {
             invalid("Template format error: DependsOn must be a string or list of strings.")
         })?;
-        let deletion = match entry.remove("DeletionPolicy") {
-            None => Deletion::Delete,
-            Some(policy) => match policy.as_str() {
-                Some("Delete") => Deletion::Delete,
-                Some("Retain") => Deletion::Retain,
-                Some("RetainExceptOnCreate") => Deletion::RetainExceptOnCreate,
-                _ => {
-                    return Err(invalid(format!(
-                        "Template format error: Unrecognized DeletionPolicy {policy} for resource {name}"
-                    )))
-                }
-            },
-        };
+        let deletion = deletion_policy(name, "DeletionPolicy", entry.remove("DeletionPolicy"))?;
+        let replacement = entry.remove("UpdateReplacePolicy");
+        let replacement = deletion_policy(name, "UpdateReplacePolicy", replacement)?;
         let condition = condition(&mut entry)?;
-        for ignored in ["Metadata", "UpdateReplacePolicy"] {
-            entry.remove(ignored);
-        }
+        let metadata = entry.remove("Metadata");
         if let Some(unknown) = entry.keys().next() {
             return Err(invalid(format!(
                 "Invalid template resource property '{unknown}'"
@@ -283,7 +340,29 @@ impl Resource {
             depends_on,
             condition,
             deletion,
+            replacement,
+            metadata,
         })
+    }
+}
+
+fn deletion_policy(
+    resource: &str,
+    attribute: &str,
+    policy: Option<Value>,
+) -> Result<Deletion, ApiError> {
+    let Some(policy) = policy else {
+        return Ok(Deletion::Delete);
+    };
+    match policy.as_str() {
+        Some("Delete") => Ok(Deletion::Delete),
+        Some("Retain") => Ok(Deletion::Retain),
+        Some("RetainExceptOnCreate") if attribute == "DeletionPolicy" => {
+            Ok(Deletion::RetainExceptOnCreate)
+        }
+        _ => Err(invalid(format!(
+            "Template format error: Unrecognized {attribute} {policy} for resource {resource}"
+        ))),
     }
 }
 
@@ -297,9 +376,9 @@ impl Output {
         let Value::Object(mut entry) = entry else {
             return Err(malformed("Every Outputs member must be an object."));
         };
-        let value = entry
-            .remove("Value")
-            .ok_or_else(|| malformed("Every Outputs member must contain a Value object."))?;
+        let value = entry.remove("Value").ok_or_else(|| {
+            invalid("Template format error: Every Outputs member must contain a Value object")
+        })?;
         let description = match entry.remove("Description") {
             None => None,
             Some(Value::String(text)) => Some(text),

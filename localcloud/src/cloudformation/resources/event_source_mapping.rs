@@ -170,7 +170,7 @@ fn input(properties: &Properties) -> Result<Properties, Failure> {
     Ok(input)
 }
 
-/// What a property is when a template leaves it out.
+/// The value of a property that a template leaves out.
 fn default(name: &str, properties: &Properties) -> Value {
     let is_stream = properties
         .get("EventSourceArn")

@@ -1,4 +1,4 @@
-//! What the types of IAM share: a role's policies, and reading IAM's answers.
+//! Shared by the types of IAM: a role's policies, and reading IAM's answers.
 
 use super::resource_type::{unless_gone, Failure};
 use super::services::Services;

@@ -2,12 +2,14 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html>.
 
 mod event_source_mapping;
+mod function;
 mod iam;
 mod log_group;
 mod managed_policy;
 mod policy;
 mod property;
 mod queue;
+mod queue_inline_policy;
 mod queue_policy;
 mod resource_type;
 mod role;
@@ -18,15 +20,17 @@ mod stream_consumer;
 pub use resource_type::{Failure, Provisioned, ResourceType};
 pub use services::Services;
 
-pub static TYPES: [&ResourceType; 9] = [
+pub static TYPES: [&ResourceType; 11] = [
     &queue::QUEUE,
     &queue_policy::QUEUE_POLICY,
+    &queue_inline_policy::QUEUE_INLINE_POLICY,
     &stream::STREAM,
     &stream_consumer::STREAM_CONSUMER,
     &role::ROLE,
     &policy::POLICY,
     &managed_policy::MANAGED_POLICY,
     &log_group::LOG_GROUP,
+    &function::FUNCTION,
     &event_source_mapping::EVENT_SOURCE_MAPPING,
 ];
 

@@ -40,7 +40,8 @@ pub static QUEUE: ResourceType = ResourceType {
 
 const MAX_NAME_LENGTH: usize = 80;
 
-/// The attributes of a queue that a template sets, and what they are when it doesn't.
+/// The attributes of a queue that a template sets, and their values after an update whose template no longer does. The
+/// size is the one that AWS sets then (recorded in December 2025), not the 1 MiB of a new queue.
 const ATTRIBUTES: [(&str, &str); 13] = [
     ("ContentBasedDeduplication", "false"),
     ("DeduplicationScope", "queue"),
@@ -48,7 +49,7 @@ const ATTRIBUTES: [(&str, &str); 13] = [
     ("FifoThroughputLimit", "perQueue"),
     ("KmsDataKeyReusePeriodSeconds", "300"),
     ("KmsMasterKeyId", ""),
-    ("MaximumMessageSize", "1048576"),
+    ("MaximumMessageSize", "262144"),
     ("MessageRetentionPeriod", "345600"),
     ("ReceiveMessageWaitTimeSeconds", "0"),
     ("RedriveAllowPolicy", ""),

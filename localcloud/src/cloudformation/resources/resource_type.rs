@@ -1,4 +1,4 @@
-//! What CloudFormation knows of a type of resource. Each type is described in a file of its own.
+//! The description of a type of resource, and the work that its handler does. Each type has a file of its own.
 
 use super::services::Services;
 use crate::wire::error::ApiError;
@@ -16,7 +16,7 @@ pub struct ResourceType {
     pub service: &'static str,
     /// The properties that a template may give.
     pub properties: &'static [&'static str],
-    /// What `Fn::GetAtt` can ask for.
+    /// For `Fn::GetAtt`.
     pub attributes: &'static [&'static str],
     /// The property that names the resource, if its name is also its identity.
     pub named_by: Option<&'static str>,
@@ -81,7 +81,7 @@ pub trait Handler: Send + Sync {
 }
 
 impl ResourceType {
-    /// What the caller has to acknowledge before a stack may have this resource.
+    /// The capability that the caller has to acknowledge before a stack may have this resource.
     pub fn capability(&self, properties: &Value) -> Option<&'static str> {
         let named = self
             .named_by
@@ -91,6 +91,20 @@ impl ResourceType {
             (true, false) => Some("CAPABILITY_IAM"),
             (true, true) => Some("CAPABILITY_NAMED_IAM"),
         }
+    }
+
+    /// Whether only a new resource can have the properties `new`.
+    pub fn must_be_replaced(&self, old: &Properties, new: &Properties) -> bool {
+        self.fixed
+            .iter()
+            .any(|name| old.get(*name) != new.get(*name))
+    }
+
+    /// The name that the template gives the resource before and after: two resources can't have it at once.
+    pub fn name_in_both<'a>(&self, old: &'a Properties, new: &Properties) -> Option<&'a str> {
+        let name = old.get(self.named_by?)?;
+        name.as_str()
+            .filter(|_| new.get(self.named_by.unwrap_or_default()) == Some(name))
     }
 
     /// Whether the properties are those of the type, as far as names and shapes go.
@@ -108,9 +122,9 @@ impl ResourceType {
 /// A resource that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provisioned {
-    /// Its physical id, which is what `Ref` gives.
+    /// Its physical id, for `Ref`.
     pub id: String,
-    /// What `Fn::GetAtt` gives.
+    /// For `Fn::GetAtt`.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
@@ -119,6 +133,8 @@ pub struct Provisioned {
 pub enum Failure {
     /// The service's own error.
     Service(ApiError),
+    /// CloudFormation's own refusal, before it asks the service.
+    Handler(String),
     /// Something of this name was there before the stack.
     AlreadyExists(String),
     /// The properties are not those of the type.

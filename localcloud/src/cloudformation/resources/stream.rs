@@ -39,7 +39,11 @@ struct Stream;
 impl Handler for Stream {
     fn check(&self, properties: &Properties) -> Result<(), Failure> {
         tags(properties)?;
-        number(properties, "ShardCount")?;
+        let shards = number(properties, "ShardCount")?;
+        if shards.is_some() && mode(properties) == Some("ON_DEMAND") {
+            let message = "ShardCount is not expected when StreamMode=ON_DEMAND";
+            return Err(Failure::Handler(message.to_owned()));
+        }
         match number(properties, "RetentionPeriodHours")? {
             Some(hours) if !RETENTION_HOURS.contains(&hours) => Err(Failure::Properties(format!(
                 "#/RetentionPeriodHours: {hours} is not between {} and {}",
@@ -149,6 +153,13 @@ async fn update(
     update_tags(services, arn, old, new).await
 }
 
+fn mode(properties: &Properties) -> Option<&str> {
+    properties
+        .get("StreamModeDetails")?
+        .get("StreamMode")?
+        .as_str()
+}
+
 fn on_demand() -> Value {
     json!({ "StreamMode": "ON_DEMAND" })
 }
@@ -178,7 +189,7 @@ async fn active(services: &Services, name: &str) -> Result<String, Failure> {
     Ok(arn.unwrap_or_default().to_owned())
 }
 
-/// What `operation` says once the status that it shows at this JSON pointer is one that stays.
+/// The answer of `operation`, as soon as the status at this JSON pointer is one that stays.
 pub async fn ready(
     services: &Services,
     operation: &str,

@@ -1,7 +1,9 @@
 //! CloudFormation: stacks come, change and go, and what is wrong is answered in AWS's words. Here is the cloud that the
 //! tests share, wired by hand, without its HTTP door.
 
-mod mappings;
+mod change_sets;
+mod event_source_mappings;
+mod exports;
 mod parameters;
 mod queues;
 mod roles;
@@ -170,6 +172,13 @@ impl Cloud {
 
     async fn describe(&self, name: &str) -> String {
         self.ok("DescribeStacks", &[("StackName", name)]).await
+    }
+
+    async fn output(&self, stack: &str, name: &str) -> String {
+        let described = self.describe(stack).await;
+        let (keys, values) = (all(&described, "OutputKey"), all(&described, "OutputValue"));
+        let at = keys.iter().position(|key| key == name).expect("an output");
+        values[at].clone()
     }
 
     /// `resource status` for each event, oldest first.

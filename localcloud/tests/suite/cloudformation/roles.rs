@@ -49,13 +49,6 @@ impl Cloud {
     fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String, ApiError> {
         self.iam.call(action, &parameters.iter().copied().collect())
     }
-
-    async fn output(&self, stack: &str, name: &str) -> String {
-        let described = self.describe(stack).await;
-        let (keys, values) = (all(&described, "OutputKey"), all(&described, "OutputValue"));
-        let at = keys.iter().position(|key| key == name).expect("an output");
-        values[at].clone()
-    }
 }
 
 #[tokio::test]

@@ -244,11 +244,11 @@ async fn a_wrong_call_is_refused() {
     for (name, constraint) in [
         (
             "1st",
-            "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*",
+            "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
         ),
         (
             "a_b",
-            "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*",
+            "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
         ),
         (&long, "Member must have length less than or equal to 128"),
     ] {
@@ -375,4 +375,79 @@ async fn a_stack_is_never_worked_on_twice_at_a_time() {
         left["QueueUrls"].as_array().is_none_or(Vec::is_empty),
         "{left}"
     );
+}
+
+/// As recorded on AWS: there is no list of which there is nothing, except those that are always there.
+#[tokio::test]
+async fn a_stack_is_shown_as_aws_shows_it() {
+    let cloud = Cloud::new();
+    let template = queues(&[("Q", "QueueName: q"), ("R", "Colour: red")]);
+    assert_eq!(cloud.create("Lab", &template).await, "ROLLBACK_COMPLETE");
+    let failed = cloud.describe("Lab").await;
+    for name in [
+        "Outputs",
+        "Parameters",
+        "Capabilities",
+        "ChangeSetId",
+        "LastUpdatedTime",
+    ] {
+        assert!(!failed.contains(name), "{name}\n{failed}");
+    }
+    for there in [
+        "<Tags></Tags>",
+        "<NotificationARNs></NotificationARNs>",
+        "<RollbackConfiguration></RollbackConfiguration>",
+        "<EnableTerminationProtection>false<",
+        "<DisableRollback>false<",
+        "<DeletionTime>",
+    ] {
+        assert!(failed.contains(there), "{there}\n{failed}");
+    }
+    let id = first(&failed, "StackId");
+    cloud.delete("Lab").await;
+    let deleted = cloud.describe(&id).await;
+    assert!(
+        !deleted.contains("EnableTerminationProtection"),
+        "{deleted}"
+    );
+    let update = [("StackName", &*id), ("TemplateBody", &template)];
+    assert_eq!(
+        cloud.error("UpdateStack", &update).await,
+        format!("ValidationError: Stack:{id} is in DELETE_COMPLETE state and can not be updated.")
+    );
+}
+
+#[tokio::test]
+async fn events_show_the_properties_of_their_resource() {
+    let cloud = Cloud::new();
+    let template = queues(&[(
+        "Q",
+        "QueueName: !Sub '${AWS::StackName}-q', DelaySeconds: 5",
+    )]);
+    cloud.create("Lab", &template).await;
+    let events = cloud
+        .ok("DescribeStackEvents", &[("StackName", "Lab")])
+        .await;
+    let expected = r#"{"DelaySeconds":5,"QueueName":"Lab-q"}"#;
+    assert_eq!(all(&events, "ResourceProperties"), [expected; 3]);
+}
+
+#[tokio::test]
+async fn a_resource_that_was_never_made_or_is_gone_is_not_described() {
+    let cloud = Cloud::new();
+    cloud
+        .create("Failed", &queues(&[("Q", "Colour: red")]))
+        .await;
+    cloud.create("Lab", &queues(&[("Q", ""), ("R", "")])).await;
+    cloud.update("Lab", &queues(&[("Q", "")])).await;
+    for (stack, resource) in [("Failed", "Q"), ("Lab", "R")] {
+        let form = [("StackName", stack), ("LogicalResourceId", resource)];
+        assert_eq!(
+            cloud.error("DescribeStackResource", &form).await,
+            format!("ValidationError: Resource {resource} does not exist for stack {stack}")
+        );
+    }
+    let form = [("StackName", "Lab"), ("LogicalResourceId", "Q")];
+    let shown = cloud.ok("DescribeStackResource", &form).await;
+    assert_eq!(first(&shown, "Metadata"), "{}");
 }

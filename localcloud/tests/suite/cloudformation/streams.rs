@@ -108,3 +108,26 @@ Outputs:
     let summary = cloud.stream(&stream).await.expect("it is there");
     assert_eq!(summary["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
 }
+
+#[tokio::test]
+async fn an_on_demand_stream_has_no_shard_count() {
+    let cloud = Cloud::new();
+    let template = |shards: &str| {
+        format!(
+            "Resources: {{S: {{Type: AWS::Kinesis::Stream, Properties: {{Name: s, StreamModeDetails: {{StreamMode: ON_DEMAND}}{shards}}}}}}}"
+        )
+    };
+    assert_eq!(
+        cloud.create("s", &template(", ShardCount: 1")).await,
+        "ROLLBACK_COMPLETE"
+    );
+    let reasons = cloud.reasons("s").await;
+    let expected = "Resource handler returned message: \"ShardCount is not expected when StreamMode=ON_DEMAND\"";
+    assert!(reasons.contains(expected), "{reasons}");
+    assert!(
+        reasons.contains("HandlerErrorCode: InvalidRequest)"),
+        "{reasons}"
+    );
+    cloud.delete("s").await;
+    assert_eq!(cloud.create("s", &template("")).await, "CREATE_COMPLETE");
+}

@@ -59,17 +59,6 @@ async fn a_failed_update_is_rolled_back() {
         assert!(kept.contains("DelaySeconds: 5"), "{kept}");
         cloud.clock.advance(Duration::from_secs(61));
     }
-    let renamed = queues(&[("A", "QueueName: other, DelaySeconds: 5")]);
-    assert_eq!(
-        cloud.update("Lab", &renamed).await,
-        "UPDATE_ROLLBACK_COMPLETE"
-    );
-    let reasons = cloud.reasons("Lab").await;
-    assert!(
-        reasons.contains("replacement is not in this lab"),
-        "{reasons}"
-    );
-    assert!(cloud.has_queue("a").await && !cloud.has_queue("other").await);
     let fine = queues(&[("A", "QueueName: a, DelaySeconds: 7")]);
     assert_eq!(cloud.update("Lab", &fine).await, "UPDATE_COMPLETE");
     assert_eq!(cloud.attributes("a").await["DelaySeconds"], "7");
@@ -101,4 +90,106 @@ async fn an_update_can_keep_parameters_and_change_tags() {
     let input = json!({ "QueueUrl": url("mine") });
     let tags = cloud.sqs("ListQueueTags", input).await.expect("tags");
     assert_eq!(tags["Tags"], json!({ "k": "v" }));
+}
+
+/// The new one comes first, what refers to it follows, and the old one goes last.
+#[tokio::test]
+async fn a_renamed_queue_is_replaced() {
+    let cloud = Cloud::new();
+    let template = |name: &str, policy: &str| {
+        format!(
+            "
+Resources:
+  Q:
+    Type: AWS::SQS::Queue
+    UpdateReplacePolicy: {policy}
+    Properties: {{QueueName: {name}}}
+  Follower:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: follower
+      RedrivePolicy: {{deadLetterTargetArn: !GetAtt Q.Arn, maxReceiveCount: 3}}
+Outputs:
+  Url: {{Value: !Ref Q}}
+"
+        )
+    };
+    let create = template("one", "Delete");
+    assert_eq!(cloud.create("Lab", &create).await, "CREATE_COMPLETE");
+    let before = cloud.events("Lab").await.len();
+    let update = template("two", "Delete");
+    assert_eq!(cloud.update("Lab", &update).await, "UPDATE_COMPLETE");
+    assert_eq!(
+        cloud.events("Lab").await[before..],
+        [
+            "Lab UPDATE_IN_PROGRESS",
+            "Q UPDATE_IN_PROGRESS",
+            "Q UPDATE_IN_PROGRESS",
+            "Q UPDATE_COMPLETE",
+            "Follower UPDATE_IN_PROGRESS",
+            "Follower UPDATE_COMPLETE",
+            "Lab UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            "Q DELETE_IN_PROGRESS",
+            "Q DELETE_COMPLETE",
+            "Lab UPDATE_COMPLETE",
+        ]
+    );
+    let events = cloud
+        .ok("DescribeStackEvents", &[("StackName", "Lab")])
+        .await;
+    let ids = all(&events, "PhysicalResourceId");
+    assert_eq!(ids[1..3], [url("one"), url("one")]);
+    let reasons = cloud.reasons("Lab").await;
+    let expected =
+        "Requested update requires the creation of a new physical resource; hence creating one.";
+    assert!(reasons.contains(expected), "{reasons}");
+    assert!(cloud.has_queue("two").await && !cloud.has_queue("one").await);
+    assert_eq!(cloud.output("Lab", "Url").await, url("two"));
+    let redrive = cloud.attributes("follower").await["RedrivePolicy"].to_string();
+    assert!(redrive.contains(":two"), "{redrive}");
+
+    let retained = template("three", "Retain");
+    assert_eq!(cloud.update("Lab", &retained).await, "UPDATE_COMPLETE");
+    assert!(cloud.has_queue("three").await && cloud.has_queue("two").await);
+    assert!(cloud
+        .events("Lab")
+        .await
+        .contains(&"Q DELETE_SKIPPED".to_owned()));
+    assert_eq!(cloud.delete("Lab").await, "DELETE_COMPLETE");
+    assert!(cloud.has_queue("two").await && !cloud.has_queue("three").await);
+}
+
+#[tokio::test]
+async fn a_replacement_is_undone_when_the_update_fails() {
+    let cloud = Cloud::new();
+    let template = |name: &str, rest: &str| {
+        let first = format!("QueueName: {name}");
+        queues(&[("A", &first), ("B", "QueueName: !Sub '${A.QueueName}-b'")]) + rest
+    };
+    cloud.create("Lab", &template("one", "")).await;
+    let broken = template(
+        "two",
+        "  C: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 901}}\n",
+    );
+    assert_eq!(
+        cloud.update("Lab", &broken).await,
+        "UPDATE_ROLLBACK_COMPLETE"
+    );
+    for (name, is_there) in [
+        ("one", true),
+        ("one-b", true),
+        ("two", false),
+        ("two-b", false),
+    ] {
+        assert_eq!(cloud.has_queue(name).await, is_there, "{name}");
+    }
+    let shown = cloud
+        .ok("DescribeStackResources", &[("StackName", "Lab")])
+        .await;
+    assert!(
+        all(&shown, "PhysicalResourceId").contains(&url("one")),
+        "{shown}"
+    );
+    assert_eq!(cloud.delete("Lab").await, "DELETE_COMPLETE");
+    assert!(!cloud.has_queue("one").await);
 }
