@@ -2,7 +2,8 @@
 //! yet to be made counts as changed.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html>.
 
-use super::intrinsic::{self, Known, Needs, Scope};
+use super::references::Needs;
+use super::resolve::{resolve, Known, Scope};
 use super::stack::{Action, Change, ChangeDetail, Stack, StackResource, Version};
 use super::template::Resource;
 use serde_json::{Map, Value};
@@ -149,7 +150,7 @@ impl Differences<'_> {
     fn resolved(&self, wanted: &Resource) -> (Map<String, Value>, BTreeSet<String>) {
         let (mut known, mut unknown) = (Map::new(), BTreeSet::new());
         for (name, value) in wanted.properties.as_object().into_iter().flatten() {
-            match intrinsic::resolve(value, &self.new.scope, self.known) {
+            match resolve(value, &self.new.scope, self.known) {
                 Ok(value) => known.extend(value.map(|value| (name.clone(), value))),
                 Err(_) => drop(unknown.insert(name.clone())),
             }

@@ -2,7 +2,8 @@
 //! order the resources come.
 
 use super::error::invalid;
-use super::intrinsic::{self, Known, Needs, Scope};
+use super::references::{self, Needs};
+use super::resolve::{self, Known, Scope, PSEUDO_PARAMETERS};
 use super::template::{Resource, Template};
 use crate::wire::error::ApiError;
 use serde_json::Value;
@@ -23,7 +24,7 @@ impl Template {
     /// The conditions' values under these parameters.
     pub fn decide(&self, scope: &mut Scope) -> Result<(), ApiError> {
         for name in self.condition_order()? {
-            let value = intrinsic::truth(&self.conditions[name], scope)?;
+            let value = resolve::truth(&self.conditions[name], scope)?;
             scope.conditions.insert(name.to_owned(), value);
         }
         Ok(())
@@ -99,7 +100,7 @@ impl Template {
                 continue;
             }
             let resolve = |value: &Value| {
-                intrinsic::resolve_text(value, scope, known)?.ok_or_else(|| {
+                resolve::resolve_text(value, scope, known)?.ok_or_else(|| {
                     invalid(format!(
                         "Template format error: The Value field of every Outputs member must evaluate to a String. [/Outputs/{name}]"
                     ))
@@ -122,11 +123,11 @@ impl Template {
         // The template was checked: that its functions can be read is known.
         for (name, resource) in &self.resources {
             let path = format!("/Resources/{name}/Properties");
-            let _ = intrinsic::attributes(&resource.properties, &path, &mut asked);
+            let _ = references::attributes(&resource.properties, &path, &mut asked);
         }
         for (name, output) in &self.outputs {
             let path = format!("/Outputs/{name}/Value");
-            let _ = intrinsic::attributes(&output.value, &path, &mut asked);
+            let _ = references::attributes(&output.value, &path, &mut asked);
         }
         asked.iter().find_map(|asked| {
             let kind = self.resources.get(&asked.resource)?.kind;
@@ -149,12 +150,12 @@ impl Template {
         let mut names = BTreeSet::new();
         for resource in self.resources.values() {
             if scope.holds(resource.condition.as_deref()) {
-                intrinsic::imports(&resource.properties, scope, &mut names)?;
+                references::imports(&resource.properties, scope, &mut names)?;
             }
         }
         for output in self.outputs.values() {
             if scope.holds(output.condition.as_deref()) {
-                intrinsic::imports(&output.value, scope, &mut names)?;
+                references::imports(&output.value, scope, &mut names)?;
             }
         }
         Ok(names)
@@ -164,7 +165,7 @@ impl Template {
         let mut graph = BTreeMap::new();
         for (name, condition) in &self.conditions {
             let mut named = BTreeSet::new();
-            intrinsic::conditions_in(condition, &mut named)?;
+            references::conditions_in(condition, &mut named)?;
             if let Some(missing) = named
                 .iter()
                 .find(|name| !self.conditions.contains_key(**name))
@@ -280,7 +281,7 @@ impl Template {
 
     /// Whether `Ref` to this name needs no resource.
     fn is_value(&self, name: &str) -> bool {
-        self.parameters.contains_key(name) || intrinsic::PSEUDO_PARAMETERS.contains(&name)
+        self.parameters.contains_key(name) || PSEUDO_PARAMETERS.contains(&name)
     }
 }
 

@@ -12,11 +12,14 @@ mod intrinsic;
 mod lifecycle;
 mod parameters;
 mod provision;
+mod references;
 mod request;
+mod resolve;
 mod resources;
 mod show;
 mod stack;
 mod template;
+mod update;
 mod yaml;
 
 use crate::clock::Clock;

@@ -1,9 +1,9 @@
-//! The work that creates, updates and deletes a stack, one resource after another.
-//! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html>.
+//! The work that creates and deletes a stack, one resource after another.
+//! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html>.
 
 use super::dependencies::ShownOutput;
 use super::error::invalid;
-use super::intrinsic;
+use super::resolve::resolve;
 use super::resources::{Failure, Provisioned, ResourceType, Services};
 use super::stack::{OnFailure, Stack, StackEvent, StackResource, Stacks, Version};
 use super::template::Deletion;
@@ -13,39 +13,29 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
 const RANDOM_LENGTH: usize = 12;
-const REPLACING: &str =
-    "Requested update requires the creation of a new physical resource; hence creating one.";
-
 /// A resource as the template wants it, with its functions resolved.
-struct Wanted {
-    kind: &'static ResourceType,
-    deletion: Deletion,
-    replacement: Deletion,
-    metadata: Option<Value>,
-    properties: Map<String, Value>,
+pub struct Wanted {
+    pub kind: &'static ResourceType,
+    pub deletion: Deletion,
+    pub replacement: Deletion,
+    pub metadata: Option<Value>,
+    pub properties: Map<String, Value>,
     /// For a type whose name the template leaves open.
-    generated: String,
-    services: Services,
+    pub generated: String,
+    pub services: Services,
 }
 
 /// A resource as it is.
 #[derive(Clone)]
-struct Existing {
-    name: String,
-    kind: &'static ResourceType,
-    deletion: Deletion,
-    replacement: Deletion,
-    metadata: Option<Value>,
-    provisioned: Provisioned,
-    properties: Map<String, Value>,
-    services: Services,
-}
-
-/// What an update did to a resource, and how it was before.
-enum Changed {
-    InPlace(Existing),
-    /// With the new template's policy for the old resource.
-    Replaced(Existing, Deletion),
+pub struct Existing {
+    pub name: String,
+    pub kind: &'static ResourceType,
+    pub deletion: Deletion,
+    pub replacement: Deletion,
+    pub metadata: Option<Value>,
+    pub provisioned: Provisioned,
+    pub properties: Map<String, Value>,
+    pub services: Services,
 }
 
 /// Work on one stack, in a task of its own. No other work on the stack begins before it ends.
@@ -133,100 +123,7 @@ impl Work {
         }
     }
 
-    /// Brings the stack from the version `old` to the one it has been given.
-    pub async fn update(self, old: Arc<Version>, new: Arc<Version>) {
-        let (mut changed, mut made) = (Vec::new(), Vec::new());
-        match self.update_resources(&new, &mut changed, &mut made).await {
-            Ok(outputs) => {
-                self.with(|stack| stack.outputs = outputs);
-                self.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None);
-                // As on AWS, what can't be cleaned up doesn't undo the update.
-                for change in changed.into_iter().rev() {
-                    if let Changed::Replaced(was, policy) = change {
-                        self.discard(&was, policy).await;
-                    }
-                }
-                let unwanted = |name: &str| !new.order.iter().any(|wanted| wanted == name);
-                let _ = self.delete_resources(unwanted, false).await;
-                self.with(|stack| {
-                    let gone = |resource: &StackResource| resource.status.starts_with("DELETE_");
-                    stack
-                        .resources
-                        .retain(|resource| !gone(resource) || resource.status == "DELETE_FAILED");
-                });
-                self.enter("UPDATE_COMPLETE", None);
-            }
-            Err(reason) => {
-                self.enter("UPDATE_ROLLBACK_IN_PROGRESS", Some(&reason));
-                self.with(|stack| stack.version = old);
-                self.roll_back(changed, &made).await;
-            }
-        }
-    }
-
-    async fn update_resources(
-        &self,
-        new: &Version,
-        changed: &mut Vec<Changed>,
-        made: &mut Vec<String>,
-    ) -> Result<Vec<ShownOutput>, String> {
-        self.check_references(new)?;
-        for name in &new.order {
-            match self.existing(name) {
-                Some(existing) => {
-                    let outcome = self.update_resource(existing).await;
-                    changed.extend(outcome.map_err(|()| failed("update", name))?);
-                }
-                None => {
-                    made.push(name.clone());
-                    let created = self.create_resource(name).await;
-                    created.map_err(|()| failed("create", name))?;
-                }
-            }
-        }
-        let outputs = self.outputs(new).map_err(|error| error.message)?;
-        match self.export_in_use(&outputs) {
-            Some((export, importer)) => Err(format!(
-                "Cannot update export {export} as it is in use by {importer}"
-            )),
-            None => Ok(outputs),
-        }
-    }
-
-    async fn roll_back(&self, changed: Vec<Changed>, made: &[String]) {
-        let mut stuck = None;
-        let mut superfluous = Vec::new();
-        for change in changed.into_iter().rev() {
-            match change {
-                Changed::InPlace(was) => {
-                    if self.restore(&was).await.is_err() {
-                        stuck = Some(failed("update", &was.name));
-                    }
-                }
-                Changed::Replaced(was, _) => {
-                    superfluous.extend(self.existing(&was.name));
-                    self.reset_attributes(&was);
-                    self.change(&was.name, |resource| {
-                        resource.provisioned = Some(was.provisioned.clone());
-                        resource.properties = was.properties.clone();
-                    });
-                    self.mark(&was.name, "UPDATE_COMPLETE", None);
-                }
-            }
-        }
-        if let Some(reason) = stuck {
-            return self.enter("UPDATE_ROLLBACK_FAILED", Some(&reason));
-        }
-        self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
-        for new in superfluous {
-            self.discard(&new, Deletion::Delete).await;
-        }
-        let made = |name: &str| made.iter().any(|made| made == name);
-        let _ = self.delete_resources(made, true).await;
-        self.enter("UPDATE_ROLLBACK_COMPLETE", None);
-    }
-
-    async fn create_resource(&self, name: &str) -> Result<(), ()> {
+    pub async fn create_resource(&self, name: &str) -> Result<(), ()> {
         let wanted = self.wanted(name);
         self.with(|stack| {
             stack.resources.retain(|resource| resource.name != name);
@@ -274,117 +171,12 @@ impl Work {
         }
     }
 
-    /// Changes a resource if its properties have changed: in place if that is possible, otherwise by a new one.
-    async fn update_resource(&self, existing: Existing) -> Result<Option<Changed>, ()> {
-        let name = existing.name.clone();
-        let wanted = match self.wanted(&name) {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                self.mark(&name, "UPDATE_FAILED", Some(error.message));
-                return Err(());
-            }
-        };
-        self.change(&name, |resource| {
-            resource.deletion = wanted.deletion;
-            resource.replacement = wanted.replacement;
-            resource.metadata.clone_from(&wanted.metadata);
-        });
-        if existing.properties == wanted.properties {
-            return Ok(None);
-        }
-        if wanted
-            .kind
-            .must_be_replaced(&existing.properties, &wanted.properties)
-        {
-            let policy = wanted.replacement;
-            self.replace(&existing, wanted).await?;
-            return Ok(Some(Changed::Replaced(existing, policy)));
-        }
-        self.put(&existing, wanted.properties).await?;
-        Ok(Some(Changed::InPlace(existing)))
-    }
-
-    async fn replace(&self, existing: &Existing, wanted: Wanted) -> Result<(), ()> {
-        let name = &existing.name;
-        self.mark(name, "UPDATE_IN_PROGRESS", Some(REPLACING.to_owned()));
-        if let Some(same) = wanted
-            .kind
-            .name_in_both(&existing.properties, &wanted.properties)
-        {
-            let reason = format!(
-                "CloudFormation cannot update a stack when a custom-named resource requires replacing. \
-                 Rename {same} and update the stack again."
-            );
-            self.mark(name, "UPDATE_FAILED", Some(reason));
-            return Err(());
-        }
-        match make(&wanted).await {
-            Ok(provisioned) => {
-                self.change(name, |resource| {
-                    resource.provisioned = Some(provisioned);
-                    resource.properties = wanted.properties;
-                });
-                let initiated = "Resource creation Initiated".to_owned();
-                self.mark(name, "UPDATE_IN_PROGRESS", Some(initiated));
-                self.mark(name, "UPDATE_COMPLETE", None);
-                Ok(())
-            }
-            Err(failure) => {
-                let reason = self.explain(wanted.kind, name, failure);
-                self.mark(name, "UPDATE_FAILED", Some(reason));
-                Err(())
-            }
-        }
-    }
-
-    fn reset_attributes(&self, was: &Existing) {
-        self.change(&was.name, |resource| {
-            resource.deletion = was.deletion;
-            resource.replacement = was.replacement;
-            resource.metadata.clone_from(&was.metadata);
-        });
-    }
-
-    async fn restore(&self, was: &Existing) -> Result<(), ()> {
-        self.reset_attributes(was);
-        match self.existing(&was.name) {
-            Some(existing) => self.put(&existing, was.properties.clone()).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn put(&self, existing: &Existing, properties: Map<String, Value>) -> Result<(), ()> {
-        let (name, kind) = (&existing.name, existing.kind);
-        self.mark(name, "UPDATE_IN_PROGRESS", None);
-        let outcome = match kind.check(&properties) {
-            Ok(()) => {
-                let (services, old) = (&existing.services, &existing.properties);
-                kind.handler
-                    .update(services, &existing.provisioned, old, &properties)
-                    .await
-            }
-            Err(failure) => Err(failure),
-        };
-        match outcome {
-            Ok(()) => {
-                self.change(name, |resource| resource.properties = properties);
-                self.mark(name, "UPDATE_COMPLETE", None);
-                Ok(())
-            }
-            Err(failure) => {
-                let reason = self.explain(kind, name, failure);
-                self.mark(name, "UPDATE_FAILED", Some(reason));
-                Err(())
-            }
-        }
-    }
-
     /// Deletes the resources of which `which` says so, the last one made first.
     ///
     /// # Errors
     ///
     /// The reason that the stack then gives.
-    async fn delete_resources(
+    pub async fn delete_resources(
         &self,
         which: impl Fn(&str) -> bool,
         on_create: bool,
@@ -434,23 +226,8 @@ impl Work {
         }
     }
 
-    /// Deletes what a replacement left over. The stack's resource of this name is already another one.
-    async fn discard(&self, left: &Existing, policy: Deletion) {
-        if policy != Deletion::Delete {
-            return self.tell(left, "DELETE_SKIPPED", None);
-        }
-        self.tell(left, "DELETE_IN_PROGRESS", None);
-        match remove(left).await {
-            Ok(()) => self.tell(left, "DELETE_COMPLETE", None),
-            Err(failure) => {
-                let reason = self.explain(left.kind, &left.name, failure);
-                self.tell(left, "DELETE_FAILED", Some(reason));
-            }
-        }
-    }
-
     /// Whether the exports and attributes that the version needs are there.
-    fn check_references(&self, version: &Version) -> Result<(), String> {
+    pub fn check_references(&self, version: &Version) -> Result<(), String> {
         if let Some(complaint) = version.template.unsupported_attribute() {
             return Err(sentence(&complaint));
         }
@@ -467,7 +244,7 @@ impl Work {
 
     /// An export that the stack has, that isn't among `outputs` with the same value, and that another stack imports; and
     /// that stack's name.
-    fn export_in_use(&self, outputs: &[ShownOutput]) -> Option<(String, String)> {
+    pub fn export_in_use(&self, outputs: &[ShownOutput]) -> Option<(String, String)> {
         let state = self.stacks.state();
         let stack = state.find(&self.stack_id)?;
         stack.outputs.iter().find_map(|old| {
@@ -480,7 +257,7 @@ impl Work {
         })
     }
 
-    fn outputs(&self, version: &Version) -> Result<Vec<ShownOutput>, ApiError> {
+    pub fn outputs(&self, version: &Version) -> Result<Vec<ShownOutput>, ApiError> {
         let state = self.stacks.state();
         let stack = state.get(&self.stack_id)?;
         let outputs = version
@@ -500,23 +277,23 @@ impl Work {
         Ok(outputs)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    pub fn with<T>(&self, work: impl FnOnce(&mut Stack) -> T) -> Option<T> {
         let mut state = self.stacks.state();
         let mut stacks = state.stacks.iter_mut();
         stacks.find(|stack| stack.id == self.stack_id).map(work)
     }
 
-    fn change(&self, name: &str, work: impl FnOnce(&mut StackResource)) {
+    pub fn change(&self, name: &str, work: impl FnOnce(&mut StackResource)) {
         self.with(|stack| stack.resource_mut(name).map(work));
     }
 
-    fn enter(&self, status: &'static str, reason: Option<&str>) {
+    pub fn enter(&self, status: &'static str, reason: Option<&str>) {
         let (id, now) = (self.stacks.uuid(), self.stacks.clock.now());
         self.with(|stack| stack.enter(status, reason, id, now, None));
     }
 
     /// Sets the status of a resource and tells it as an event.
-    fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
+    pub fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
         let (event_id, now) = (self.event_id(name, status), self.stacks.clock.now());
         self.with(|stack| {
             let Some(resource) = stack.resource_mut(name) else {
@@ -542,7 +319,7 @@ impl Work {
     }
 
     /// Tells an event of a resource that the stack no longer has.
-    fn tell(&self, resource: &Existing, status: &'static str, reason: Option<String>) {
+    pub fn tell(&self, resource: &Existing, status: &'static str, reason: Option<String>) {
         let event = StackEvent {
             id: self.event_id(&resource.name, status),
             resource: resource.name.clone(),
@@ -561,7 +338,7 @@ impl Work {
         format!("{name}-{status}-{}", self.stacks.uuid())
     }
 
-    fn existing(&self, name: &str) -> Option<Existing> {
+    pub fn existing(&self, name: &str) -> Option<Existing> {
         self.with(|stack| {
             let base = stack.base.clone();
             let resource = stack.resource(name)?;
@@ -580,7 +357,7 @@ impl Work {
     }
 
     /// The resource as the stack's version wants it.
-    fn wanted(&self, name: &str) -> Result<Wanted, ApiError> {
+    pub fn wanted(&self, name: &str) -> Result<Wanted, ApiError> {
         let random = self.stacks.letters(RANDOM_LENGTH);
         let state = self.stacks.state();
         let stack = state.get(&self.stack_id)?;
@@ -589,7 +366,7 @@ impl Work {
         let declared =
             declared.ok_or_else(|| invalid(format!("Resource {name} does not exist")))?;
         let known = state.known(stack);
-        let resolved = intrinsic::resolve(&declared.properties, &version.scope, &known)?;
+        let resolved = resolve(&declared.properties, &version.scope, &known)?;
         let Some(Value::Object(mut properties)) = resolved else {
             return Err(invalid(format!(
                 "[/Resources/{name}/Properties] must evaluate to an object"
@@ -610,7 +387,7 @@ impl Work {
     }
 
     /// A failure as a stack event gives it.
-    fn explain(&self, kind: &ResourceType, name: &str, failure: Failure) -> String {
+    pub fn explain(&self, kind: &ResourceType, name: &str, failure: Failure) -> String {
         let (message, code) = match failure {
             Failure::Properties(message) => {
                 return format!(
@@ -643,7 +420,7 @@ impl Work {
     }
 }
 
-async fn make(wanted: &Wanted) -> Result<Provisioned, Failure> {
+pub async fn make(wanted: &Wanted) -> Result<Provisioned, Failure> {
     wanted.kind.check(&wanted.properties)?;
     let Wanted {
         services,
@@ -655,7 +432,7 @@ async fn make(wanted: &Wanted) -> Result<Provisioned, Failure> {
     handler.create(services, properties, generated).await
 }
 
-async fn remove(existing: &Existing) -> Result<(), Failure> {
+pub async fn remove(existing: &Existing) -> Result<(), Failure> {
     let Existing {
         services,
         provisioned,
@@ -678,7 +455,7 @@ fn handler_code(error: &str) -> &'static str {
 }
 
 /// The reason of a stack whose resource failed, as AWS words it.
-fn failed(verb: &str, names: &str) -> String {
+pub fn failed(verb: &str, names: &str) -> String {
     format!("The following resource(s) failed to {verb}: [{names}]. ")
 }
 

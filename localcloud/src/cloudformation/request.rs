@@ -1,8 +1,8 @@
 //! The form of a request, read and checked.
 
 use super::error::invalid;
-use super::intrinsic::Scope;
 use super::parameters;
+use super::resolve::Scope;
 use super::stack::{OnFailure, Version};
 use super::template::Template;
 use crate::wire::error::ApiError;

@@ -3,7 +3,7 @@
 
 use super::dependencies::ShownOutput;
 use super::error::invalid;
-use super::intrinsic::{Known, Scope};
+use super::resolve::{Known, Scope};
 use super::resources::{Provisioned, ResourceType, Services};
 use super::template::{Deletion, Template};
 use crate::clock::{Clock, Millis};

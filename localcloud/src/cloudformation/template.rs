@@ -2,8 +2,8 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>.
 
 use super::error::invalid;
-use super::intrinsic::Mappings;
 use super::parameters::Parameter;
+use super::resolve::Mappings;
 use super::resources::{self, ResourceType};
 use super::yaml;
 use crate::wire::error::ApiError;

@@ -1,6 +1,6 @@
 //! Templates that are wrong are answered in AWS's words, and nothing in one can stop or fill the local cloud.
 
-use super::super::intrinsic::{self, Known, Scope};
+use super::super::resolve::{resolve, Known, Scope};
 use super::*;
 use proptest::prelude::*;
 
@@ -124,7 +124,7 @@ fn functions_cannot_fill_the_memory() {
     );
     let template = Template::read(&body).expect("a template");
     let properties = &template.resources["Q"].properties;
-    let error = intrinsic::resolve(properties, &Scope::default(), &Known::default());
+    let error = resolve(properties, &Scope::default(), &Known::default());
     let message = error.expect_err("too much").message;
     assert!(message.contains("more than 262144 bytes"), "{message}");
 }
@@ -214,7 +214,7 @@ fn follow(body: &str) {
         if template.decide(&mut scope).is_ok() {
             let _ = template.creation_order(&scope);
             for resource in template.resources.values() {
-                let _ = intrinsic::resolve(&resource.properties, &scope, &Known::default());
+                let _ = resolve(&resource.properties, &scope, &Known::default());
             }
             let _ = template.resolve_outputs(&scope, &Known::default());
         }
