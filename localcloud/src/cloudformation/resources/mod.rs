@@ -13,6 +13,7 @@ mod queue_inline_policy;
 mod queue_policy;
 mod resource_type;
 mod role;
+mod role_policy;
 mod services;
 mod stream;
 mod stream_consumer;
@@ -20,13 +21,14 @@ mod stream_consumer;
 pub use resource_type::{Failure, Provisioned, ResourceType};
 pub use services::Services;
 
-pub static TYPES: [&ResourceType; 11] = [
+pub static TYPES: [&ResourceType; 12] = [
     &queue::QUEUE,
     &queue_policy::QUEUE_POLICY,
     &queue_inline_policy::QUEUE_INLINE_POLICY,
     &stream::STREAM,
     &stream_consumer::STREAM_CONSUMER,
     &role::ROLE,
+    &role_policy::ROLE_POLICY,
     &policy::POLICY,
     &managed_policy::MANAGED_POLICY,
     &log_group::LOG_GROUP,

@@ -256,3 +256,38 @@ async fn a_role_or_group_that_cannot_be_made_says_why() {
         assert_eq!(cloud.logs.status(), json!([]));
     }
 }
+
+#[tokio::test]
+async fn a_policy_of_one_role_comes_changes_and_goes() {
+    const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+    let template = |action: &str| {
+        format!(
+            "
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: r
+      AssumeRolePolicyDocument: {{Statement: {{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}}}
+  May:
+    Type: AWS::IAM::RolePolicy
+    Properties:
+      RoleName: !Ref Role
+      PolicyName: may
+      PolicyDocument: {{Statement: {{Effect: Allow, Action: sqs:{action}, Resource: '*'}}}}
+"
+        )
+    };
+    let cloud = Cloud::new();
+    let create = template("SendMessage");
+    assert_eq!(cloud.create_roles("f", &create).await, "CREATE_COMPLETE");
+    let may = |action: &str| cloud.iam.allows(ROLE, action, QUEUE_ARN);
+    assert!(may("sqs:SendMessage"));
+    let update = template("DeleteMessage");
+    let form = [("StackName", "f"), ("TemplateBody", &update), MAY_NAME];
+    cloud.ok("UpdateStack", &form).await;
+    assert_eq!(cloud.settle("f").await, "UPDATE_COMPLETE");
+    assert!(may("sqs:DeleteMessage") && !may("sqs:SendMessage"));
+    assert_eq!(cloud.delete("f").await, "DELETE_COMPLETE");
+    assert_eq!(cloud.iam.status(), json!([]));
+}
