@@ -3,7 +3,7 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html>.
 
 use super::references::Needs;
-use super::resolve::{resolve, Known, Scope};
+use super::resolve::{resolve, Known};
 use super::stack::{Action, Change, ChangeDetail, Stack, StackResource, Version};
 use super::template::Resource;
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ impl Change {
 
 /// The changes from the stack as it is to the version `new`, by the resources' names.
 pub fn between(stack: &Stack, new: &Version, known: &Known) -> Vec<Change> {
-    let mut replaced = BTreeSet::new();
+    let (mut replaced, mut modified) = (BTreeSet::new(), BTreeSet::new());
     let mut changes: Vec<_> = new
         .order
         .iter()
@@ -42,19 +42,18 @@ pub fn between(stack: &Stack, new: &Version, known: &Known) -> Vec<Change> {
                     let old = stack.version.template.resources.get(name);
                     Differences {
                         new,
-                        old: &stack.version.scope,
+                        old: &stack.version,
                         known,
                         replaced: &replaced,
+                        modified: &modified,
                     }
                     .modification(existing, old, wanted)
                 }
             }?;
-            if change
-                .replacement()
-                .is_none_or(|replaced| replaced != "False")
-            {
-                replaced.insert(name.clone());
-            }
+            match change.replacement() {
+                Some("False") => modified.insert(name.clone()),
+                _ => replaced.insert(name.clone()),
+            };
             Some(change)
         })
         .collect();
@@ -95,10 +94,12 @@ fn going(existing: &StackResource) -> Change {
 
 struct Differences<'a> {
     new: &'a Version,
-    old: &'a Scope,
+    old: &'a Version,
     known: &'a Known,
     /// The resources whose ids and attributes will be others.
     replaced: &'a BTreeSet<String>,
+    /// The resources whose attributes may be others, which only the execution will show.
+    modified: &'a BTreeSet<String>,
 }
 
 impl Differences<'_> {
@@ -120,8 +121,8 @@ impl Differences<'_> {
                 unknown.contains(name) || after.get(name) != existing.properties.get(name);
             let value = wanted.properties.get(name);
             let before = old.and_then(|old| old.properties.get(name));
-            if name == "Tags" {
-                details.extend(differs.then(|| detail("Tags")));
+            if name == "Tags" && differs && before == value && self.new.tags != self.old.tags {
+                details.push(detail("Tags"));
             } else {
                 let recreation = existing.kind.fixed.contains(&name.as_str());
                 details.extend(self.property(name, recreation, before, value, differs));
@@ -182,17 +183,15 @@ impl Differences<'_> {
             ..detail("Properties")
         };
         let mut details = Vec::new();
-        for reference in needs
-            .refs
-            .iter()
-            .filter(|name| self.replaced.contains(*name))
-        {
-            details.push(because("ResourceReference", Some(reference.clone()), true));
+        let replaced = |name: &&String| self.replaced.contains(*name);
+        for reference in needs.refs.iter().filter(replaced) {
+            details.push(because("ResourceReference", Some(reference.clone()), false));
         }
         for (resource, attribute) in &needs.attributes {
-            if self.replaced.contains(resource) {
+            let replaced = self.replaced.contains(resource);
+            if replaced || self.modified.contains(resource) {
                 let cause = format!("{resource}.{attribute}");
-                details.push(because("ResourceAttribute", Some(cause), true));
+                details.push(because("ResourceAttribute", Some(cause), !replaced));
             }
         }
         if details.is_empty() && !differs {
@@ -200,7 +199,7 @@ impl Differences<'_> {
         }
         let parameters = needs.refs.iter().filter(|name| {
             self.new.scope.parameters.contains_key(*name)
-                && self.new.scope.parameters.get(*name) != self.old.parameters.get(*name)
+                && self.new.scope.parameters.get(*name) != self.old.scope.parameters.get(*name)
         });
         let parameters: Vec<_> = parameters.cloned().collect();
         let by_parameter = !parameters.is_empty();

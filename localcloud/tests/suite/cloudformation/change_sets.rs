@@ -156,10 +156,66 @@ Resources:
     assert_eq!(all(&shown, "LogicalResourceId"), ["Dead", "Q"]);
     assert_eq!(all(&shown, "Replacement"), ["True", "False"]);
     assert_eq!(all(&shown, "CausingEntity"), ["Name", "Dead.Arn"]);
+    let sources = all(&shown, "ChangeSource");
+    assert_eq!(sources[2..], ["ResourceAttribute"], "{shown}");
+    assert_eq!(all(&shown, "Evaluation")[2..], ["Static"]);
+}
+
+/// Recorded on AWS: what refers to an attribute of a changed resource is shown as if it changed, too.
+#[tokio::test]
+async fn an_attribute_of_a_changed_resource_may_change() {
+    let cloud = Cloud::new();
+    let template = |delay: u32| {
+        queues(&[
+            ("A", &format!("QueueName: a, DelaySeconds: {delay}")),
+            (
+                "B",
+                "QueueName: !Sub '${A.QueueName}-b', Tags: [{Key: k, Value: !Ref A}]",
+            ),
+            ("C", "Tags: [{Key: k, Value: !Ref A}]"),
+        ])
+    };
+    cloud.create("Lab", &template(1)).await;
+    cloud.propose("UPDATE", "c", &template(2)).await;
+    let shown = cloud.shown("c").await;
+    assert_eq!(all(&shown, "LogicalResourceId"), ["A", "B"]);
+    assert_eq!(all(&shown, "Evaluation"), ["Static", "Dynamic"]);
+    assert_eq!(all(&shown, "Replacement"), ["False", "Conditional"]);
+    assert_eq!(all(&shown, "CausingEntity"), ["A.QueueName"]);
+    assert_eq!(cloud.execute("c").await, "UPDATE_COMPLETE");
+    let changed = cloud.events("Lab").await;
     assert!(
-        shown.contains("<ChangeSource>ResourceAttribute</ChangeSource>"),
+        !changed.contains(&"B UPDATE_IN_PROGRESS".to_owned()),
+        "{changed:?}"
+    );
+}
+
+#[tokio::test]
+async fn changed_tags_are_shown() {
+    let cloud = Cloud::new();
+    let template = |value: &str| queues(&[("Q", &format!("Tags: [{{Key: k, Value: {value}}}]"))]);
+    cloud.create("Lab", &template("v")).await;
+    cloud.propose("UPDATE", "own", &template("w")).await;
+    let shown = cloud.shown("own").await;
+    assert!(
+        shown.contains("<Attribute>Properties</Attribute><Name>Tags</Name>"),
         "{shown}"
     );
+    let body = template("v");
+    let form = [
+        ("StackName", "Lab"),
+        ("ChangeSetName", "stack"),
+        ("TemplateBody", &*body),
+        ("Tags.member.1.Key", "course"),
+        ("Tags.member.1.Value", "queues"),
+    ];
+    cloud.ok("CreateChangeSet", &form).await;
+    let shown = cloud.shown("stack").await;
+    assert!(
+        shown.contains("<Scope><member>Tags</member></Scope>"),
+        "{shown}"
+    );
+    assert!(shown.contains("<Tags><member><Key>course</Key>"), "{shown}");
 }
 
 #[tokio::test]
