@@ -40,10 +40,12 @@ pub async fn update_stack(
 
 pub async fn delete_stack(stacks: &Arc<Stacks>, form: &Form) -> Result<(), ApiError> {
     let name = form.required("StackName")?;
-    // Differs from AWS: retain-resources: DeleteStack has no RetainResources, RoleARN and DeletionMode.
-    for member in ["RetainResources.member.1", "RoleARN", "DeletionMode"] {
+    // Differs from AWS: deletion-options: DeleteStack has no RoleARN and no DeletionMode.
+    for member in ["RoleARN", "DeletionMode"] {
         request::refuse(form, member)?;
     }
+    let retained: Vec<_> = form.list("RetainResources");
+    let retained: Vec<_> = retained.into_iter().map(str::to_owned).collect();
     let found = stacks
         .state()
         .find(name)
@@ -61,11 +63,30 @@ pub async fn delete_stack(stacks: &Arc<Stacks>, form: &Form) -> Result<(), ApiEr
         else {
             return Ok(());
         };
+        check_retained(&state.stacks[at], &retained)?;
         let token = form.get("ClientRequestToken");
         state.stacks[at].enter("DELETE_IN_PROGRESS", USER_INITIATED, event_id, now, token);
     }
-    give_a_moment(tokio::spawn(Work::new(stacks, id, turn).delete())).await;
+    give_a_moment(tokio::spawn(Work::new(stacks, id, turn).delete(retained))).await;
     Ok(())
+}
+
+/// Whether these resources can be left where they are: only a deletion that failed may be helped in this way.
+fn check_retained(stack: &Stack, retained: &[String]) -> Result<(), ApiError> {
+    if !retained.is_empty() && stack.status != "DELETE_FAILED" {
+        return Err(invalid(format!(
+            "Invalid operation on stack [{}]. When you delete a stack, specify which resources to retain only when the \
+             stack is in the DELETE_FAILED state.",
+            stack.id
+        )));
+    }
+    match retained.iter().find(|name| stack.resource(name).is_none()) {
+        Some(name) => Err(invalid(format!(
+            "Stack resource [{name}] to retain does not exist in stack [{}]",
+            stack.id
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn begin_creation(

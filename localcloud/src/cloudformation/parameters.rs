@@ -17,6 +17,7 @@ enum Type {
     String,
     Number,
     CommaDelimitedList,
+    NumberList,
 }
 
 /// One entry of `Parameters`.
@@ -52,10 +53,11 @@ impl Parameter {
                 Some("String") => Type::String,
                 Some("Number") => Type::Number,
                 Some("CommaDelimitedList") => Type::CommaDelimitedList,
-                // Differs from AWS: parameter-types: the types are String, Number and CommaDelimitedList.
+                Some("List<Number>") => Type::NumberList,
+                // Differs from AWS: parameter-types: the types are String, Number, CommaDelimitedList and List<Number>.
                 Some(other) => {
                     return Err(invalid(format!(
-                        "Template format error: Unrecognized parameter type: {other}. In this lab are: String, Number, CommaDelimitedList"
+                        "Template format error: Unrecognized parameter type: {other}. In this lab are: String, Number, CommaDelimitedList, List<Number>"
                     )))
                 }
             },
@@ -121,6 +123,7 @@ impl Parameter {
             Type::String => "String",
             Type::Number => "Number",
             Type::CommaDelimitedList => "CommaDelimitedList",
+            Type::NumberList => "List<Number>",
         }
     }
 
@@ -143,19 +146,27 @@ impl Parameter {
             }
         }
         Ok(match self.kind {
-            Type::CommaDelimitedList => value.split(',').map(str::trim).collect(),
+            Type::CommaDelimitedList | Type::NumberList => {
+                value.split(',').map(str::trim).collect()
+            }
             Type::String | Type::Number => value.into(),
         })
     }
 
     fn broken_rule(&self, value: &str) -> Option<String> {
         let items: Vec<&str> = match self.kind {
-            Type::CommaDelimitedList => value.split(',').map(str::trim).collect(),
+            Type::CommaDelimitedList | Type::NumberList => {
+                value.split(',').map(str::trim).collect()
+            }
             Type::String | Type::Number => vec![value],
         };
         let allowed = |item: &&str| self.allowed_values.iter().any(|value| value == item);
         if !self.allowed_values.is_empty() && !items.iter().all(allowed) {
             return Some("be one of AllowedValues".to_owned());
+        }
+        let is_number = |item: &&str| item.parse::<f64>().is_ok();
+        if self.kind == Type::NumberList && !items.iter().all(is_number) {
+            return Some("be a list of numbers.".to_owned());
         }
         let (measure, lower, upper, unit) = match self.kind {
             Type::Number => match value.parse::<f64>() {

@@ -97,7 +97,11 @@ impl Work {
         }
     }
 
-    pub async fn delete(self) {
+    /// Deletes the stack and its resources, except those to be retained.
+    pub async fn delete(self, retained: Vec<String>) {
+        for name in &retained {
+            self.change(name, |resource| resource.deletion = Deletion::Retain);
+        }
         match self.export_in_use(&[]) {
             Some((export, importer)) => {
                 let reason = format!(

@@ -110,6 +110,34 @@ async fn a_policy_that_somebody_attached_keeps_the_role() {
 }
 
 #[tokio::test]
+async fn a_deletion_that_failed_may_leave_resources_behind() {
+    let cloud = Cloud::new();
+    cloud.create_roles("f", ROLE_TEMPLATE).await;
+    let id = first(&cloud.describe("f").await, "StackId");
+    let name = cloud.output("f", "RoleName").await;
+    let retain =
+        |resource: &'static str| [("StackName", "f"), ("RetainResources.member.1", resource)];
+    let error = cloud.error("DeleteStack", &retain("Role")).await;
+    let expected =
+        "specify which resources to retain only when the stack is in the DELETE_FAILED state.";
+    assert!(error.ends_with(expected), "{error}");
+    let attached = [("RoleName", &*name), ("PolicyArn", OF_SQS)];
+    cloud.iam("AttachRolePolicy", &attached).expect("attached");
+    assert_eq!(cloud.delete("f").await, "DELETE_FAILED");
+    let error = cloud.error("DeleteStack", &retain("Rloe")).await;
+    assert!(error.contains("[Rloe] to retain does not exist"), "{error}");
+    cloud.ok("DeleteStack", &retain("Role")).await;
+    assert_eq!(cloud.settle(&id).await, "DELETE_COMPLETE");
+    let events = cloud.events(&id).await;
+    assert!(
+        events.contains(&"Role DELETE_SKIPPED".to_owned()),
+        "{events:?}"
+    );
+    let role = [("RoleName", &*name)];
+    cloud.iam("GetRole", &role).expect("it is still there");
+}
+
+#[tokio::test]
 async fn roles_need_an_acknowledgement() {
     let cloud = Cloud::new();
     let named = ROLE_TEMPLATE.replace("Path: /lab/", "RoleName: own");
