@@ -6,13 +6,15 @@ use super::error::invalid;
 use super::resolve::{Known, Scope};
 use super::resources::{Provisioned, ResourceType, Services};
 use super::template::{Deletion, Template};
+use crate::account;
 use crate::clock::{Clock, Millis};
 use crate::ids;
+use crate::lock::lock;
 use crate::wire::error::ApiError;
 use rand::rngs::SmallRng;
 use serde_json::{json, Map, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: events-kept: a stack keeps its newest 2,000 events.
 const MAX_EVENTS: usize = 2000;
@@ -287,7 +289,7 @@ impl Stacks {
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The services for a stack whose creator reached them by the URL `base`.
@@ -366,12 +368,10 @@ impl State {
 
 /// The ARN by which a stack is known even after its deletion.
 pub fn arn(name: &str, uuid: &str) -> String {
-    let (region, account) = (crate::REGION, crate::ACCOUNT);
-    format!("arn:aws:cloudformation:{region}:{account}:stack/{name}/{uuid}")
+    account::arn("cloudformation", format!("stack/{name}/{uuid}"))
 }
 
 /// The ARN of a change set.
 pub fn change_set_arn(name: &str, uuid: &str) -> String {
-    let (region, account) = (crate::REGION, crate::ACCOUNT);
-    format!("arn:aws:cloudformation:{region}:{account}:changeSet/{name}/{uuid}")
+    account::arn("cloudformation", format!("changeSet/{name}/{uuid}"))
 }
