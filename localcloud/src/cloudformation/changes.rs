@@ -1,5 +1,5 @@
-//! What a new version would change about a stack's resources. Nothing is made here: a value that depends on something
-//! yet to be made counts as changed.
+//! The changes that a new version would make to the resources of a stack. Nothing is made here: a value that depends
+//! on something yet to be made counts as changed.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html>.
 
 use super::references::Needs;

@@ -163,7 +163,7 @@ pub fn template_body(form: &Form) -> Result<&str, ApiError> {
         .ok_or_else(|| invalid("Either Template URL or Template Body must be specified."))
 }
 
-/// What to do when the creation fails. `member` is its name in the request.
+/// The answer to a creation that fails, which the request calls `member`.
 pub fn on_failure(form: &Form, member: &str) -> Result<OnFailure, ApiError> {
     let disable = form.get("DisableRollback");
     match (form.get(member), disable) {

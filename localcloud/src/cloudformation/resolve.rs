@@ -105,7 +105,7 @@ pub fn resolve_text(
     Ok(resolve(value, scope, known)?.as_ref().and_then(text))
 }
 
-/// What a string or a list of strings takes of the memory.
+/// The bytes that a string or a list of strings takes.
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => {

@@ -243,7 +243,7 @@ impl Stack {
         newest_last.rposition(|set| set.id == name || set.name == name)
     }
 
-    /// What the change sets show is no longer what they would change.
+    /// After another change of the stack, its change sets no longer show what they would do.
     pub fn outdate_change_sets(&mut self) {
         for set in &mut self.change_sets {
             if set.execution_status == "AVAILABLE" {
@@ -327,7 +327,7 @@ impl State {
         self.position(name).map(|at| &self.stacks[at])
     }
 
-    /// What a stack's functions can refer to.
+    /// For the functions of a stack.
     pub fn known(&self, stack: &Stack) -> Known {
         let provisioned =
             |resource: &StackResource| Some((resource.name.clone(), resource.provisioned.clone()?));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 const REPLACING: &str =
     "Requested update requires the creation of a new physical resource; hence creating one.";
 
-/// What an update did to a resource, and how it was before.
+/// A resource as it was before the update changed it.
 enum Changed {
     InPlace(Existing),
     /// With the new template's policy for the old resource.
