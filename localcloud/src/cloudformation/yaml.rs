@@ -29,7 +29,8 @@ fn not_well_formed(language: &str, line: usize, column: usize) -> ApiError {
 pub fn read(body: &str) -> Result<Value, ApiError> {
     if body.trim_start().starts_with('{') {
         return serde_json::from_str(body)
-            .map_err(|error| not_well_formed("JSON", error.line(), error.column()));
+            // AWS names the column after the character that it did not expect.
+            .map_err(|error| not_well_formed("JSON", error.line(), error.column() + 1));
     }
     read_yaml(body)
 }
