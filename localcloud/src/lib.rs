@@ -140,6 +140,19 @@ impl LocalCloud {
         self.clouds.now().faults.clone()
     }
 
+    /// What there is: the queues with their counts, the streams, the functions and so on, as `/lab/status` says.
+    /// Not to be called from an async function.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't answer within a minute.
+    pub fn status(&self) -> io::Result<serde_json::Value> {
+        let request = hyper::Request::get("/lab/status").body(Default::default());
+        let request = request.map_err(io::Error::other)?;
+        let answer = client::ask(&self.address.to_string(), request, Duration::from_secs(60))?;
+        Ok(serde_json::from_slice(answer.body())?)
+    }
+
     /// The pages that the reader has done, in the order of their doing.
     pub fn progress(&self) -> Vec<String> {
         lab_api::progress(&self.clouds.now())
