@@ -1,6 +1,6 @@
 //! What the queue programs share.
 
-use crate::{named, Result};
+use crate::{named, Error, Result};
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName::{All, ApproximateReceiveCount};
 use aws_sdk_sqs::types::QueueAttributeName::{ContentBasedDeduplication, FifoQueue};
@@ -10,8 +10,10 @@ use rand::RngExt;
 // ANCHOR: queue_url
 /// The URL of the queue with this name.
 pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
-    let found = sqs.get_queue_url().queue_name(named(name)).send().await?;
-    Ok(found.queue_url.unwrap_or_default())
+    let name = named(name);
+    let found = sqs.get_queue_url().queue_name(&name).send().await;
+    let found = found.map_err(|error| Error::of_queue(error, &name))?;
+    Ok(found.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: queue_url
 

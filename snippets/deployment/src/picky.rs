@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda as lambda;
 use aws_sdk_lambda::types::FunctionResponseType::ReportBatchItemFailures;
 use aws_sdk_sqs as sqs;
-use snippets::{pass, Result};
+use snippets::{pass, println, Result};
 use sqs::types::SendMessageBatchRequestEntry;
 use std::time::Duration;
 

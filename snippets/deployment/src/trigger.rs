@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEven
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use aws_sdk_lambda::Client;
 use aws_sdk_sqs as sqs;
-use snippets::Result;
+use snippets::{println, Result};
 use sqs::types::QueueAttributeName::QueueArn;
 use std::time::Duration;
 use tokio::time::sleep;

@@ -5,10 +5,11 @@
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use aws_sdk_sqs::Client;
-use snippets::{connect, queue_url, Error, Result};
+use snippets::{connect, no_options, println, queue_url, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, "StandardQueue").await?;
     let mut orders = Vec::new();

@@ -5,12 +5,13 @@
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_sqs as sqs;
 use kinesis::primitives::Blob;
-use snippets::{connect, delete, delete_stream, from_the_start, pass, put};
+use snippets::{connect, delete, delete_stream, from_the_start, no_options, pass, println, put};
 use snippets::{scratch_queue, scratch_stream, shards, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     through_a_queue(&sqs::Client::new(&config)).await?;
     through_a_stream(&kinesis::Client::new(&config)).await

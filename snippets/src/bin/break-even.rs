@@ -4,7 +4,7 @@
 //!     cargo run --bin break-even -- --ten
 
 use snippets::cost::{break_even, on_demand, provisioned, queue, Flow};
-use snippets::{flag, Result};
+use snippets::{flag, println, Result};
 
 const SIZES: [u32; 6] = [100, 1_000, 10_000, 30_000, 65_536, 1_048_576];
 

@@ -4,10 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "changed").await?;
     for body in ["1 coffee", "2 coffees"] {

@@ -7,7 +7,9 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::types::Record;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, TrimHorizon};
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, named, options, shards, until_ctrl_c, Result, StreamArgs};
+use snippets::{
+    active, connect, named, options, println, shards, until_ctrl_c, Result, StreamArgs,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName::{
     ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as InFlight,
 };
 use aws_sdk_sqs::Client;
-use snippets::{connect, options, queue_url, QueueArgs, Result};
+use snippets::{connect, options, println, queue_url, QueueArgs, Result};
 
 #[tokio::main]
 async fn main() -> Result {

@@ -4,7 +4,7 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, options, queue_url, QueueArgs, Result};
+use snippets::{connect, options, println, queue_url, QueueArgs, Result};
 
 #[tokio::main]
 async fn main() -> Result {

@@ -6,10 +6,11 @@
 use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_name, Error, Result};
+use snippets::{connect, no_options, println, scratch_name, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let name = scratch_name("create-twice");
     let create = |visibility_timeout: &str| {

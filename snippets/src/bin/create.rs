@@ -6,7 +6,7 @@
 use aws_sdk_cloudformation::operation::create_stack::CreateStackError;
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackEvent};
 use aws_sdk_cloudformation::Client;
-use snippets::{connect, named, Result, Template};
+use snippets::{connect, named, println, Result, Template};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -87,6 +87,10 @@ fn print(event: &StackEvent) {
     match event.resource_status_reason() {
         Some(reason) => println!("{:20} {resource}: {reason}", status(event)),
         None => println!("{:20} {resource}", status(event)),
+    }
+    let is_too_soon = |reason: &str| reason.contains("must wait 60 seconds");
+    if event.resource_status_reason().is_some_and(is_too_soon) {
+        println!("  the minute is over at once on the local cloud with `cargo run -- clock +60s`");
     }
 }
 

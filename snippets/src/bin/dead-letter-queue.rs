@@ -6,7 +6,7 @@
 use aws_sdk_sqs::types::QueueAttributeName::{MessageRetentionPeriod, QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, named, options, queue_url, Result};
+use snippets::{connect, named, options, println, queue_url, Result};
 
 const FOURTEEN_DAYS: u32 = 14 * 24 * 60 * 60;
 

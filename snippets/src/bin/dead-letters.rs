@@ -6,12 +6,16 @@
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, pass, receive_count, receive_one, scratch_name, scratch_queue, Result};
+use snippets::{
+    connect, no_options, pass, println, receive_count, receive_one, scratch_name, scratch_queue,
+    Result,
+};
 use std::time::Duration;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let dead = scratch_queue(&sqs, "dead-letters").await?;
     let orders = create(&sqs, &dead).await?;

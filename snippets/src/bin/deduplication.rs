@@ -6,10 +6,11 @@ use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_sdk_sqs::types::MessageSystemAttributeName::MessageDeduplicationId;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "deduplication").await?;
     send_again(&sqs, &queue).await?;

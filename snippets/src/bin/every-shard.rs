@@ -5,10 +5,11 @@
 // ANCHOR: all
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, scratch_stream, shards, Result};
+use snippets::{connect, delete_stream, no_options, println, scratch_stream, shards, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "every-shard", 4).await?;
     for shard in shards(&kinesis, &stream).await? {

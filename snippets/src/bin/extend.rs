@@ -3,11 +3,12 @@
 //!     cargo run --bin extend
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, receive_one, scratch_queue, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "extend").await?;
     let sending = sqs.send_message().queue_url(&queue).message_body("Order 1");

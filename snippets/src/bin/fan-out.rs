@@ -7,7 +7,7 @@ use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, TrimHorizon};
 use aws_sdk_kinesis::types::StartingPosition;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, register};
+use snippets::{connect, delete_stream, from_the_start, no_options, pass, println, put, register};
 use snippets::{scratch_stream, without_retries, Result};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "fan-out", 1).await?;

@@ -4,7 +4,9 @@
 
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, options, queue_url, until_ctrl_c, Error, Result};
+use snippets::{
+    connect, eprintln, letters, options, println, queue_url, until_ctrl_c, Error, Result,
+};
 use std::time::Duration;
 use tokio::time::interval;
 

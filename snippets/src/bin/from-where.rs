@@ -7,13 +7,16 @@ use aws_sdk_kinesis::types::ShardIteratorType::{
     AfterSequenceNumber, AtSequenceNumber, AtTimestamp, Latest, TrimHorizon,
 };
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, put, read, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, no_options, println, put, read, scratch_stream, shards, Result,
+};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::sleep;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "from-where", 1).await?;
     from_where(&kinesis, &stream).await?;

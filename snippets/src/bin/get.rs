@@ -6,7 +6,9 @@
 use aws_sdk_kinesis::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_kinesis::types::ShardIteratorType::{self, AtTimestamp, Latest, TrimHorizon};
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, named, options, shards, until_ctrl_c, Result, StreamArgs};
+use snippets::{
+    active, connect, named, options, println, shards, until_ctrl_c, Result, StreamArgs,
+};
 use std::mem::take;
 use std::time::Duration;
 use tokio::time::interval;

@@ -13,7 +13,10 @@ use aws_sdk_kinesis::operation::put_records::builders::PutRecordsFluentBuilder a
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, pass, scratch_stream, shards, without_retries, Result};
+use snippets::{
+    connect, delete_stream, no_options, pass, println, scratch_stream, shards, without_retries,
+    Result,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use std::time::Duration;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "hot-keys", 4).await?;

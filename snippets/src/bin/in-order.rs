@@ -3,12 +3,13 @@
 //!     cargo run --bin in-order
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, scratch_fifo_queue, Result};
 use std::cell::RefCell;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "in-order").await?;
     for n in 1..=20 {

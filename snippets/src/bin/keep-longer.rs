@@ -5,7 +5,7 @@
 
 // ANCHOR: all
 use aws_sdk_kinesis::Client;
-use snippets::{connect, flag, named, Result};
+use snippets::{connect, flag, named, println, Result};
 
 #[tokio::main]
 async fn main() -> Result {

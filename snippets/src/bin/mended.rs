@@ -7,7 +7,9 @@
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, Latest};
 use aws_sdk_sqs as sqs;
-use snippets::{connect, flag, from_the_start, iterator, named, put, queue_url, read, Result};
+use snippets::{
+    connect, flag, from_the_start, iterator, named, println, put, queue_url, read, Result,
+};
 
 #[tokio::main]
 async fn main() -> Result {

@@ -5,7 +5,9 @@
 use aws_sdk_kinesis::error::SdkError;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, scratch_stream};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream,
+};
 use snippets::{without_retries, Result};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -14,6 +16,7 @@ use tokio::time::sleep;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "more-readers", 1).await?;

@@ -4,12 +4,15 @@
 
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, pass, receive_one, scratch_fifo_queue, Result};
+use snippets::{
+    connect, delete, no_options, pass, println, receive_one, scratch_fifo_queue, Result,
+};
 use std::collections::HashSet;
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "not-once").await?;
     too_slow(&sqs, &queue).await?;

@@ -6,12 +6,16 @@ use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::types::ShardIteratorType::AfterSequenceNumber;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, read, scratch_stream, shards};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, read, scratch_stream,
+    shards,
+};
 use snippets::{Error, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "old-iterator", 1).await?;
     old_iterator(&kinesis, &stream).await?;

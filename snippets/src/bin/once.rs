@@ -5,12 +5,13 @@
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
 use serde_json::{json, Value};
-use snippets::{connect, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, receive_one, scratch_queue, Result};
 use std::collections::HashSet;
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "once").await?;
     let mut shop = Shop::default();

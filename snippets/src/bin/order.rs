@@ -3,12 +3,13 @@
 //!     cargo run --bin order
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::collections::BTreeSet;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "order").await?;
 

@@ -3,11 +3,12 @@
 //!     cargo run --bin parallel
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let one = rounds(&sqs, 1).await?;
     let six = rounds(&sqs, 6).await?;

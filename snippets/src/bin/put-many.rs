@@ -5,13 +5,17 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry as Entry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, read, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, println, read, scratch_stream, shards,
+    Result,
+};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "put-many", 1).await?;
     let calls = put_all(&kinesis, &stream, entries()?).await?;

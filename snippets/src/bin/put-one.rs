@@ -6,7 +6,7 @@
 // ANCHOR: all
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, named, options, Result};
+use snippets::{connect, named, options, println, Result};
 
 #[derive(clap::Parser)]
 struct Options {

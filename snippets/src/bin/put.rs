@@ -5,7 +5,7 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::Client;
 use serde_json::json;
-use snippets::{active, connect, letters, named, options, until_ctrl_c, uuid};
+use snippets::{active, connect, eprintln, letters, named, options, println, until_ctrl_c, uuid};
 use snippets::{Error, Result, StreamArgs};
 use std::time::Duration;
 use tokio::time::interval;

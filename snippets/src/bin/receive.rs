@@ -4,11 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::{types::Message, Client};
-use snippets::{connect, queue_url, until_ctrl_c, Args, Result};
+use snippets::{connect, options, println, queue_url, until_ctrl_c, Args, Result};
 
 #[tokio::main]
 async fn main() -> Result {
-    let args = Args::from_command_line();
+    let args: Args = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
     until_ctrl_c(receive(&sqs, &queue, args.count)).await

@@ -5,7 +5,8 @@
 use aws_sdk_kinesis::types::{Record, ScalingType};
 use aws_sdk_kinesis::Client;
 use snippets::{
-    active, connect, delete_stream, from_the_start, pass, put, scratch_stream, shards, Result,
+    active, connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream,
+    shards, Result,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -14,6 +15,7 @@ use std::time::Duration;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "reshard", 1).await?;
     deposit(&kinesis, &stream, 1..=10).await?;

@@ -4,13 +4,17 @@
 
 // ANCHOR: all
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream, shards,
+    Result,
+};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "retention", 1).await?;
     put(&kinesis, &stream, "key", "an order").await?;

@@ -4,10 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "send-one").await?;
 

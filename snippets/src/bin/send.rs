@@ -4,13 +4,15 @@
 
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, queue_url, until_ctrl_c, Args, Error, Result};
+use snippets::{
+    connect, eprintln, letters, options, println, queue_url, until_ctrl_c, Args, Error, Result,
+};
 use std::time::Duration;
 use tokio::time::interval;
 
 #[tokio::main]
 async fn main() -> Result {
-    let args = Args::from_command_line();
+    let args: Args = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
     until_ctrl_c(send(&sqs, &queue, args.count)).await

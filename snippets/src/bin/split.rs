@@ -6,7 +6,7 @@
 // ANCHOR: all
 use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, flag, is_open, named, put, shards, Result};
+use snippets::{active, connect, flag, is_open, named, println, put, shards, Result};
 
 #[tokio::main]
 async fn main() -> Result {

@@ -6,10 +6,11 @@
 // ANCHOR: all
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "stop").await?;
     for n in 1..=10 {

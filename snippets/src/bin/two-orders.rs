@@ -4,11 +4,12 @@
 //!     cargo run --bin two-orders
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "two-orders").await?;
 

@@ -3,11 +3,14 @@
 //!     cargo run --bin visibility
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, pass, receive_count, receive_one, scratch_queue, Result};
+use snippets::{
+    connect, no_options, pass, println, receive_count, receive_one, scratch_queue, Result,
+};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "visibility").await?;
     come_back(&sqs, &queue).await?;

@@ -4,11 +4,14 @@
 
 use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, hash_key, put, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, hash_key, no_options, println, put, scratch_stream, shards, Result,
+};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "which-shard", 4).await?;
     let shards = shards(&kinesis, &stream).await?;

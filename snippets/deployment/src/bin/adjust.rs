@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::FunctionResponseType::ReportBatchItemFailures;
 use aws_sdk_lambda::Client;
 use clap::{Args, Parser};
 use deployment::{delete_trigger, trigger_of, until, Function};
-use snippets::{connect, options, Result};
+use snippets::{connect, options, println, Result};
 
 #[derive(Parser)]
 struct Options {

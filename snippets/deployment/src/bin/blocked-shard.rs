@@ -15,7 +15,9 @@ use kinesis::primitives::Blob;
 use kinesis::types::PutRecordsRequestEntry;
 use kinesis::types::ShardIteratorType::AtSequenceNumber;
 use serde_json::Value;
-use snippets::{connect, delete_stream, flag, from_the_start, pass, put, read, receive_one};
+use snippets::{
+    connect, delete_stream, flag, from_the_start, pass, println, put, read, receive_one,
+};
 use snippets::{scratch_stream, Result};
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use aws_sdk_kinesis as kinesis;
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use clap::Parser;
-use snippets::{connect, options, Result};
+use snippets::{connect, options, println, Result};
 use std::collections::BTreeMap;
 
 // ANCHOR: pages

@@ -11,7 +11,7 @@ use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{stack_gone, Function};
 use lambda::error::ProvideErrorMetadata;
-use snippets::{connect, flag, is_scratch, named, Error, Result, TEMPLATES};
+use snippets::{connect, flag, is_scratch, named, println, Error, Result, TEMPLATES};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::sleep;

@@ -5,7 +5,7 @@
 use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_lambda as lambda;
 use deployment::{deploy, output, Function};
-use snippets::{connect, Result};
+use snippets::{connect, println, Result};
 
 // ANCHOR: main
 #[tokio::main]

@@ -5,11 +5,12 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, scratch_queue, Error, Result};
+use snippets::{connect, no_options, println, scratch_queue, Error, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);

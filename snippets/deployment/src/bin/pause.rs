@@ -5,13 +5,14 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, until, Scratch};
-use snippets::{connect, receive_count, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, println, receive_count, receive_one, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);

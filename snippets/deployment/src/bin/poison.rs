@@ -11,7 +11,7 @@ use aws_sdk_sqs::Client;
 use clap::Parser;
 use deployment::{delete_trigger, picky, queue_arn, three_runs, Runs, Scratch, TEN};
 use serde_json::json;
-use snippets::{connect, options, pass, scratch_name, scratch_queue, Result};
+use snippets::{connect, options, pass, println, scratch_name, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 

@@ -7,7 +7,7 @@ use aws_sdk_lambda as lambda;
 use aws_sdk_lambda::types::ScalingConfig;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -16,6 +16,7 @@ const BATCHES: usize = 10;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     println!("{BATCHES} batches, each takes a second");
     println!("Without a maximum:");

@@ -4,7 +4,7 @@
 //!     cargo run --bin tour -- --from 22
 
 use clap::Parser;
-use snippets::{connect, endpoint, options, pass, Result};
+use snippets::{connect, endpoint, options, pass, println, Result};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -117,8 +117,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result {
     let from = options::<Options>().from;
-    connect().await;
     build().await?;
+    connect().await;
     start_over().await?;
     let outcome = tokio::select! {
         outcome = all_steps(from) => outcome,

@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::EventSourcePosition;
 use aws_sdk_sqs as sqs;
 use clap::Parser;
 use deployment::{parameter, queue_arn, stream_arn, trigger, Function};
-use snippets::{connect, options, queue_url, Result};
+use snippets::{connect, options, println, queue_url, Result};
 
 #[derive(Parser)]
 struct Options {

@@ -6,13 +6,14 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, pass, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);
