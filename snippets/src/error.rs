@@ -32,9 +32,7 @@ where
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 Some(unreachable())
             }
-            _ => error
-                .code()
-                .and_then(|code| advice(code, error.message().unwrap_or_default())),
+            _ => error.code().and_then(|code| advice(code, error.message().unwrap_or_default())),
         };
         Self { cause, hint }
     }
@@ -42,9 +40,8 @@ where
 
 /// An SDK error alone says "dispatch failure": the reason is in its sources.
 fn with_sources(error: &dyn std::error::Error) -> String {
-    let all: Vec<String> = iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect();
+    let all: Vec<String> =
+        iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
     all.join(": ")
 }
 
@@ -100,9 +97,7 @@ fn advice(code: &str, message: &str) -> Option<String> {
 
 /// From `Stack with id SQSFunction does not exist`.
 fn no_stack(message: &str) -> Option<String> {
-    let name = message
-        .strip_prefix("Stack with id ")?
-        .strip_suffix(" does not exist")?;
+    let name = message.strip_prefix("Stack with id ")?.strip_suffix(" does not exist")?;
     Some(missing("stack", name))
 }
 
@@ -116,17 +111,11 @@ fn no_stream(message: &str) -> Option<String> {
 fn no_function(message: &str) -> Option<String> {
     let name = message.strip_prefix("Function")?.rsplit(':').next()?;
     let hint = format!("there is no function {name} yet");
-    let Some(template) = TEMPLATES
-        .iter()
-        .find(|known| named(known.parameter.1) == name)
-    else {
+    let Some(template) = TEMPLATES.iter().find(|known| named(known.parameter.1) == name) else {
         return Some(hint);
     };
     // Its template and its program have the same name.
-    Some(format!(
-        "{hint}: `cargo run --bin deploy -- {}` uploads it",
-        template.name
-    ))
+    Some(format!("{hint}: `cargo run --bin deploy -- {}` uploads it", template.name))
 }
 
 /// That a stack, a queue or a stream is not there, and which command makes it.
@@ -147,15 +136,11 @@ fn missing(kind: &str, name: &str) -> String {
 impl Error {
     /// For the queue of this name, which SQS leaves out of its error.
     pub(crate) fn of_queue(error: SdkError<GetQueueUrlError>, name: &str) -> Self {
-        let is_missing = error
-            .as_service_error()
-            .is_some_and(GetQueueUrlError::is_queue_does_not_exist);
+        let is_missing =
+            error.as_service_error().is_some_and(GetQueueUrlError::is_queue_does_not_exist);
         let error = Self::from(error);
         if is_missing {
-            Self {
-                hint: Some(missing("queue", name)),
-                ..error
-            }
+            Self { hint: Some(missing("queue", name)), ..error }
         } else {
             error
         }

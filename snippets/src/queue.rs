@@ -47,9 +47,7 @@ pub async fn scratch_fifo_queue(sqs: &Client, experiment: &str) -> Result<String
 /// Some random capital letters, as the lab's messages carry them.
 pub fn letters(how_many: usize) -> String {
     let mut random = rand::rng();
-    (0..how_many)
-        .map(|_| random.random_range('A'..='Z'))
-        .collect()
+    (0..how_many).map(|_| random.random_range('A'..='Z')).collect()
 }
 
 /// Whether [`scratch_name`] gives such names, and [`scratch_fifo_queue`].

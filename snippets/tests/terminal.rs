@@ -14,11 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn cloud() -> LocalCloud {
     let pace = Pace::Patient(Duration::from_millis(100));
-    LocalCloud::start(Options {
-        pace,
-        ..Options::default()
-    })
-    .expect("the local cloud starts")
+    LocalCloud::start(Options { pace, ..Options::default() }).expect("the local cloud starts")
 }
 
 /// A program of the book, with its arguments and this endpoint.
@@ -27,10 +23,7 @@ fn program(endpoint: &str, words: &[&str]) -> Command {
     path.pop();
     path.set_file_name(format!("{}{}", words[0], env::consts::EXE_SUFFIX));
     let mut command = Command::new(path);
-    command
-        .args(&words[1..])
-        .stdin(Stdio::null())
-        .env("AWS_ENDPOINT_URL", endpoint);
+    command.args(&words[1..]).stdin(Stdio::null()).env("AWS_ENDPOINT_URL", endpoint);
     command.env_remove("LAB_NAME").env_remove("LAB_TARGET");
     command
 }
@@ -53,10 +46,7 @@ fn end(mut child: Child, what: &str) -> Output {
 fn errors(command: &mut Command) -> (Option<i32>, String) {
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let output = end(child.expect("it starts"), &format!("{command:?}"));
-    (
-        output.status.code(),
-        String::from_utf8(output.stderr).expect("text"),
-    )
+    (output.status.code(), String::from_utf8(output.stderr).expect("text"))
 }
 
 /// A pipe that nobody reads.
@@ -83,9 +73,7 @@ fn an_experiment_whose_reader_is_gone_cleans_up_and_says_nothing() {
     let endpoint = cloud.endpoint();
     for both in [false, true] {
         let mut order = program(&endpoint, &["order"]);
-        order
-            .stdout(closed())
-            .stderr(if both { closed() } else { Stdio::piped() });
+        order.stdout(closed()).stderr(if both { closed() } else { Stdio::piped() });
         let output = end(order.spawn().expect("it starts"), "order");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*errors), (Some(0), ""));
@@ -97,17 +85,11 @@ fn an_experiment_whose_reader_is_gone_cleans_up_and_says_nothing() {
 fn a_program_that_runs_until_ctrl_c_ends_with_its_reader() {
     let cloud = cloud();
     let endpoint = cloud.endpoint();
-    assert_eq!(
-        errors(&mut program(&endpoint, &["create"])),
-        (Some(0), String::new())
-    );
+    assert_eq!(errors(&mut program(&endpoint, &["create"])), (Some(0), String::new()));
     for name in ["receive", "send"] {
         let mut starting = program(&endpoint, &[name]);
-        let mut child = starting
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut child =
+            starting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
         let mut first = String::new();
         lines.read_line(&mut first).expect("text");
@@ -140,10 +122,7 @@ fn what_is_missing_is_named_with_the_command_that_makes_it() {
         assert!(errors.contains(hint), "{words:?}: {errors}");
     }
     let (_, errors) = errors(program(&endpoint, &["receive"]).env("LAB_NAME", "alice"));
-    assert!(
-        errors.contains("there is no queue alice-StandardQueue yet: "),
-        "{errors}"
-    );
+    assert!(errors.contains("there is no queue alice-StandardQueue yet: "), "{errors}");
 }
 
 #[test]
@@ -161,39 +140,20 @@ fn each_program_says_what_it_does_and_takes_no_other_option() {
     for file in fs::read_dir(folder).expect("the programs") {
         let file = file.expect("a program").path();
         let source = fs::read_to_string(&file).expect("text");
-        let first = source
-            .lines()
-            .find_map(|line| line.strip_prefix("//! "))
-            .expect("a comment");
-        let name = file
-            .file_stem()
-            .and_then(|name| name.to_str())
-            .expect("a name");
+        let first = source.lines().find_map(|line| line.strip_prefix("//! ")).expect("a comment");
+        let name = file.file_stem().and_then(|name| name.to_str()).expect("a name");
 
         let mut help = String::new();
         let mut asked = program("http://127.0.0.1:9", &[name, "--help"]);
         let mut child = asked.stdout(Stdio::piped()).spawn().expect("it starts");
-        child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut help)
-            .expect("text");
+        child.stdout.take().expect("piped").read_to_string(&mut help).expect("text");
         assert!(end(child, name).status.success(), "{name} --help");
         let described = first.replace('`', "");
-        assert!(
-            help.contains(&described),
-            "{name} --help: no `{described}` in\n{help}"
-        );
-        assert!(
-            help.contains("book/"),
-            "{name} --help names no page:\n{help}"
-        );
+        assert!(help.contains(&described), "{name} --help: no `{described}` in\n{help}");
+        assert!(help.contains("book/"), "{name} --help names no page:\n{help}");
 
-        let (code, errors) = errors(&mut program(
-            "http://127.0.0.1:9",
-            &[name, "--no-such-option"],
-        ));
+        let (code, errors) =
+            errors(&mut program("http://127.0.0.1:9", &[name, "--no-such-option"]));
         assert_eq!(code, Some(2), "{name} --no-such-option: {errors}");
         programs += 1;
     }

@@ -94,7 +94,5 @@ impl Scratch {
 
 /// Lambda's own lines of a text log.
 pub fn is_lambdas(line: &str) -> bool {
-    ["START ", "END ", "REPORT ", "INIT_START "]
-        .iter()
-        .any(|begin| line.starts_with(begin))
+    ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|begin| line.starts_with(begin))
 }

@@ -77,11 +77,7 @@ pub async fn until(lambda: &Client, uuid: &str, state: &str) -> Result {
 
 /// Deletes a trigger and waits until it is gone.
 pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
-    lambda
-        .delete_event_source_mapping()
-        .uuid(uuid)
-        .send()
-        .await?;
+    lambda.delete_event_source_mapping().uuid(uuid).send().await?;
     for _ in 0..1500 {
         match lambda.get_event_source_mapping().uuid(uuid).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),

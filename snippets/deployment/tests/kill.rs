@@ -59,10 +59,7 @@ fn the_same_on_every_page_and_then_the_whole_tour_twice() {
 }
 
 fn cloud() -> LocalCloud {
-    let options = Options {
-        pace: Pace::Patient(Duration::from_millis(200)),
-        ..Options::default()
-    };
+    let options = Options { pace: Pace::Patient(Duration::from_millis(200)), ..Options::default() };
     LocalCloud::start(options).expect("the local cloud starts")
 }
 
@@ -72,10 +69,7 @@ fn tour(cloud: &LocalCloud, from: &str) {
     let done = done.expect("the tour starts: run the whole `cargo test`");
     let printed = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{printed}");
-    assert!(
-        printed.ends_with("Nothing of the lab is left\n"),
-        "{printed}"
-    );
+    assert!(printed.ends_with("Nothing of the lab is left\n"), "{printed}");
     assert_empty(cloud, &printed);
 }
 
@@ -105,14 +99,7 @@ fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
 /// By the local cloud's own inventory, and by that of the system.
 fn assert_empty(cloud: &LocalCloud, why: &str) {
     let status = status(cloud);
-    for kind in [
-        "queues",
-        "streams",
-        "functions",
-        "mappings",
-        "roles",
-        "log_groups",
-    ] {
+    for kind in ["queues", "streams", "functions", "mappings", "roles", "log_groups"] {
         assert_eq!(status[kind], Value::Array(Vec::new()), "{kind}: {why}");
     }
     let looked = program(cloud, "cleanup", &["--dry-run"]).output();
@@ -121,10 +108,7 @@ fn assert_empty(cloud: &LocalCloud, why: &str) {
     assert!(!found.contains("Found"), "{found}: {why}");
     let since = Instant::now();
     while let Some(process) = functions(cloud).first() {
-        assert!(
-            since.elapsed() < Duration::from_secs(5),
-            "process {process} runs on: {why}"
-        );
+        assert!(since.elapsed() < Duration::from_secs(5), "process {process} runs on: {why}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -153,10 +137,7 @@ fn functions(cloud: &LocalCloud) -> Vec<String> {
     };
     let processes = std::fs::read_dir("/proc").into_iter().flatten();
     let paths = processes.filter_map(|process| Some(process.ok()?.path()));
-    paths
-        .filter(is_function)
-        .map(|path| path.display().to_string())
-        .collect()
+    paths.filter(is_function).map(|path| path.display().to_string()).collect()
 }
 
 fn program(cloud: &LocalCloud, name: &str, arguments: &[&str]) -> Command {
@@ -189,9 +170,7 @@ fn group(_: &mut Command) {}
 fn until_gone(group: u32) {
     let since = Instant::now();
     let mut asking = Command::new("kill");
-    asking
-        .args(["-0", "--", &format!("-{group}")])
-        .stderr(Stdio::null());
+    asking.args(["-0", "--", &format!("-{group}")]).stderr(Stdio::null());
     while asking.status().is_ok_and(|status| status.success()) {
         assert!(since.elapsed() < Duration::from_secs(60), "a step goes on");
         thread::sleep(Duration::from_millis(50));

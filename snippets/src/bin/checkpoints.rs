@@ -93,9 +93,9 @@ async fn go_on(
     let asked = kinesis.get_shard_iterator();
     let asked = asked.stream_name(stream).shard_id(shard);
     let asked = match checkpoint {
-        Some(number) => asked
-            .shard_iterator_type(AfterSequenceNumber)
-            .starting_sequence_number(number),
+        Some(number) => {
+            asked.shard_iterator_type(AfterSequenceNumber).starting_sequence_number(number)
+        }
         None => asked.shard_iterator_type(TrimHorizon),
     };
     Ok(asked.send().await?.shard_iterator)

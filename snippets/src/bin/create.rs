@@ -28,10 +28,7 @@ async fn main() -> Result {
 /// Asks for the stack. False when it exists already.
 async fn create(cloudformation: &Client, stack: &str, template: &Template) -> Result<bool> {
     let (key, name) = template.parameter;
-    let parameter = Parameter::builder()
-        .parameter_key(key)
-        .parameter_value(named(name))
-        .build();
+    let parameter = Parameter::builder().parameter_key(key).parameter_value(named(name)).build();
     let creation = cloudformation
         .create_stack()
         .stack_name(stack)
@@ -58,11 +55,7 @@ fn exists(error: Option<&CreateStackError>) -> bool {
 async fn follow(cloudformation: &Client, stack: &str) -> Result {
     let mut printed = 0;
     loop {
-        let history = cloudformation
-            .describe_stack_events()
-            .stack_name(stack)
-            .send()
-            .await?;
+        let history = cloudformation.describe_stack_events().stack_name(stack).send().await?;
         let newest_first = history.stack_events();
         for event in newest_first.iter().rev().skip(printed) {
             print(event);
@@ -100,11 +93,7 @@ fn status(event: &StackEvent) -> &str {
 
 // ANCHOR: outputs
 async fn print_outputs(cloudformation: &Client, stack: &str) -> Result {
-    let described = cloudformation
-        .describe_stacks()
-        .stack_name(stack)
-        .send()
-        .await?;
+    let described = cloudformation.describe_stacks().stack_name(stack).send().await?;
     for found in described.stacks() {
         let status = found.stack_status().map_or("", |status| status.as_str());
         if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status) {

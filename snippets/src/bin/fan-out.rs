@@ -73,10 +73,7 @@ impl Consumer {
     async fn receives(&mut self, expected: &str) -> Result {
         loop {
             let Some(event) = self.subscription.event_stream.recv().await? else {
-                println!(
-                    "{}: the subscription is over, the next one begins",
-                    self.name
-                );
+                println!("{}: the subscription is over, the next one begins", self.name);
                 let place = StartingPosition::builder().r#type(AfterSequenceNumber);
                 let place = place.sequence_number(&self.place).build()?;
                 self.subscription = subscribe(&self.kinesis, &self.arn, &self.shard, place).await?;
@@ -87,9 +84,8 @@ impl Consumer {
             };
             self.place.clone_from(&event.continuation_sequence_number);
             let records = event.records.iter();
-            let sales: Vec<_> = records
-                .map(|record| String::from_utf8_lossy(record.data.as_ref()))
-                .collect();
+            let sales: Vec<_> =
+                records.map(|record| String::from_utf8_lossy(record.data.as_ref())).collect();
             if !sales.is_empty() {
                 println!("{}: {}", self.name, sales.join(", "));
                 assert_eq!(sales, [expected], "each record once");

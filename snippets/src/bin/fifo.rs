@@ -39,11 +39,8 @@ async fn send(sqs: &Client, queue: &str, group: &str, count: u64) -> Result {
     for n in 1..=count {
         every.tick().await;
         println!("Sending message {n}");
-        let sending = sqs
-            .send_message()
-            .queue_url(queue)
-            .message_body(body(n))
-            .message_group_id(group);
+        let sending =
+            sqs.send_message().queue_url(queue).message_body(body(n)).message_group_id(group);
         if let Err(error) = sending.send().await {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }

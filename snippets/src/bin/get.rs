@@ -19,11 +19,7 @@ struct Options {
     args: StreamArgs,
 
     /// Where to begin: latest, start, or a time
-    #[arg(
-        long,
-        value_name = "latest|start|2026-11-23T10:00:00Z",
-        default_value = "latest"
-    )]
+    #[arg(long, value_name = "latest|start|2026-11-23T10:00:00Z", default_value = "latest")]
     from: String,
 }
 

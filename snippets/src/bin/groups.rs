@@ -61,9 +61,7 @@ fn body(message: &Option<Message>) -> &str {
 }
 
 async fn hand_back(sqs: &Client, queue: &str, message: &Option<Message>) -> Result {
-    let handle = message
-        .as_ref()
-        .and_then(|message| message.receipt_handle());
+    let handle = message.as_ref().and_then(|message| message.receipt_handle());
     let change = sqs.change_message_visibility().queue_url(queue);
     let change = change.receipt_handle(handle.unwrap_or_default());
     change.visibility_timeout(0).send().await?;

@@ -13,10 +13,7 @@ use snippets::{
 
 #[tokio::main]
 async fn main() -> Result {
-    let old = flag(
-        "old",
-        "Ask for LATEST after each batch, as the old loop did",
-    );
+    let old = flag("old", "Ask for LATEST after each batch, as the old loop did");
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let queue = queue_url(&sqs, "StandardQueue").await?;

@@ -42,9 +42,7 @@ async fn old_iterator(kinesis: &Client, stream: &str) -> Result {
     }
 
     let asked = kinesis.get_shard_iterator().stream_name(stream);
-    let asked = asked
-        .shard_id(shard)
-        .shard_iterator_type(AfterSequenceNumber);
+    let asked = asked.shard_id(shard).shard_iterator_type(AfterSequenceNumber);
     let fresh = asked.starting_sequence_number(&last.sequence_number);
     let records = read(kinesis, fresh.send().await?.shard_iterator, 1).await?;
     let next = records.first().ok_or("record 2 is lost")?;

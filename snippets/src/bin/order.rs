@@ -33,11 +33,8 @@ async fn main() -> Result {
 async fn receive_all(sqs: &Client, queue: &str, how_many: usize) -> Result<Vec<String>> {
     let mut bodies = Vec::new();
     while BTreeSet::from_iter(&bodies).len() < how_many {
-        let receiving = sqs
-            .receive_message()
-            .queue_url(queue)
-            .max_number_of_messages(10)
-            .wait_time_seconds(5);
+        let receiving =
+            sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(5);
         let response = receiving.send().await?;
         if response.messages().is_empty() {
             break;

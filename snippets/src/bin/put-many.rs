@@ -49,11 +49,7 @@ async fn put_all(kinesis: &Client, stream: &str, mut entries: Vec<Entry>) -> Res
         }
 
         let mut results = answer.records.iter();
-        entries.retain(|_| {
-            results
-                .next()
-                .is_none_or(|result| result.error_code.is_some())
-        });
+        entries.retain(|_| results.next().is_none_or(|result| result.error_code.is_some()));
         assert_eq!(entries.len(), failed as usize, "one result for each entry");
         sleep(wait).await;
         wait *= 2;
@@ -70,10 +66,7 @@ async fn read_back(kinesis: &Client, stream: &str) -> Result {
     let records = read(kinesis, iterator, 500).await?;
     println!("Read back: {} records", records.len());
     let number = |data: &Blob| String::from_utf8_lossy(data.as_ref()).trim().parse().ok();
-    let mut numbers: Vec<u32> = records
-        .iter()
-        .filter_map(|record| number(&record.data))
-        .collect();
+    let mut numbers: Vec<u32> = records.iter().filter_map(|record| number(&record.data)).collect();
     numbers.sort();
     assert_eq!(numbers, Vec::from_iter(1..=500), "each of them, once");
     Ok(())

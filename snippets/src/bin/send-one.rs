@@ -17,15 +17,9 @@ async fn main() -> Result {
     sqs.delete_queue().queue_url(&queue).send().await?;
 
     println!("MessageId: {}", answer.message_id().unwrap_or_default());
-    println!(
-        "MD5 of the body: {}",
-        answer.md5_of_message_body().unwrap_or_default()
-    );
+    println!("MD5 of the body: {}", answer.md5_of_message_body().unwrap_or_default());
     assert!(answer.message_id().is_some());
-    assert_eq!(
-        answer.md5_of_message_body(),
-        Some("8b1a9953c4611296a827abf8c47804d7")
-    );
+    assert_eq!(answer.md5_of_message_body(), Some("8b1a9953c4611296a827abf8c47804d7"));
     Ok(())
 }
 // ANCHOR_END: all

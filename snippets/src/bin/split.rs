@@ -21,10 +21,7 @@ async fn main() -> Result {
         };
         let merge = kinesis.merge_shards().stream_name(&stream);
         let merge = merge.shard_to_merge(&one.shard_id);
-        merge
-            .adjacent_shard_to_merge(&other.shard_id)
-            .send()
-            .await?;
+        merge.adjacent_shard_to_merge(&other.shard_id).send().await?;
     } else {
         let busy = put(&kinesis, &stream, "berlin", "a sale").await?;
         for shard in open.iter().filter(|shard| shard.shard_id == busy) {
@@ -50,9 +47,6 @@ fn middle(shard: &Shard) -> Result<String> {
 fn bounds(shard: &Shard) -> Result<(u128, u128)> {
     let keys = shard.hash_key_range.as_ref().ok_or("no hash keys")?;
     let number = |text: &str| text.parse().map_err(|_| "not a number");
-    Ok((
-        number(&keys.starting_hash_key)?,
-        number(&keys.ending_hash_key)?,
-    ))
+    Ok((number(&keys.starting_hash_key)?, number(&keys.ending_hash_key)?))
 }
 // ANCHOR_END: all

@@ -20,17 +20,10 @@ async fn main() -> Result {
     let (first, second) = tokio::try_join!(receive(&sqs, &queue), receive(&sqs, &queue))?;
     sqs.delete_queue().queue_url(&queue).send().await?;
 
-    println!(
-        "The first received {}, the second {}",
-        first.len(),
-        second.len()
-    );
+    println!("The first received {}, the second {}", first.len(), second.len());
     let deliveries = first.len() + second.len();
     let different: BTreeSet<String> = first.into_iter().chain(second).collect();
-    println!(
-        "{deliveries} deliveries of {} different messages",
-        different.len()
-    );
+    println!("{deliveries} deliveries of {} different messages", different.len());
     assert_eq!(different, (1..=100).map(|n: u32| n.to_string()).collect());
     Ok(())
 }
@@ -41,21 +34,15 @@ async fn main() -> Result {
 async fn receive(sqs: &Client, queue: &str) -> Result<Vec<String>> {
     let mut bodies = Vec::new();
     loop {
-        let receiving = sqs
-            .receive_message()
-            .queue_url(queue)
-            .max_number_of_messages(10)
-            .wait_time_seconds(2);
+        let receiving =
+            sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(2);
         let messages = receiving.send().await?.messages.unwrap_or_default();
         if messages.is_empty() {
             return Ok(bodies);
         }
         for message in messages {
             let deleting = sqs.delete_message().queue_url(queue);
-            deleting
-                .set_receipt_handle(message.receipt_handle)
-                .send()
-                .await?;
+            deleting.set_receipt_handle(message.receipt_handle).send().await?;
             bodies.extend(message.body);
         }
     }

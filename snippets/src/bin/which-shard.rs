@@ -33,10 +33,7 @@ async fn main() -> Result {
 // ANCHOR: shard_of
 /// The hash keys that the shard takes, both ends included.
 fn range(shard: &Shard) -> Result<(u128, u128)> {
-    let range = shard
-        .hash_key_range
-        .as_ref()
-        .ok_or("a shard without range")?;
+    let range = shard.hash_key_range.as_ref().ok_or("a shard without range")?;
     let number = |text: &str| text.parse().map_err(|_| format!("{text} is no hash key"));
     let (from, to) = (&range.starting_hash_key, &range.ending_hash_key);
     Ok((number(from)?, number(to)?))

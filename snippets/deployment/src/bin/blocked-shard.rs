@@ -23,9 +23,7 @@ use std::time::Duration;
 
 const SHARD: &str = "shardId-000000000000";
 /// In the order of their putting.
-const ALL: [&str; 12] = [
-    "1", "2", "3", "4", "poison", "6", "7", "8", "9", "10", "after", "late",
-];
+const ALL: [&str; 12] = ["1", "2", "3", "4", "poison", "6", "7", "8", "9", "10", "after", "late"];
 
 // ANCHOR: main
 #[tokio::main]
@@ -82,13 +80,7 @@ impl Shard {
             .batch_size(10)
             .set_function_response_types(report.then(|| vec![ReportBatchItemFailures]));
         let trigger = trigger(&lambda, mapping, true).await?;
-        Ok(Self {
-            kinesis,
-            lambda,
-            stream,
-            function,
-            trigger,
-        })
+        Ok(Self { kinesis, lambda, stream, function, trigger })
     }
     // ANCHOR_END: create
 
@@ -112,11 +104,7 @@ impl Shard {
         let batch = runs.of("poison");
         let repeated = runs.ran(|times| times == batch);
         println!("Run in {batch} attempts each: {}", repeated.join(", "));
-        assert_eq!(
-            repeated,
-            runs.ran(|times| times > 1),
-            "as often as the batch"
-        );
+        assert_eq!(repeated, runs.ran(|times| times > 1), "as often as the batch");
         println!("Never run: {}", runs.ran(|times| times == 0).join(", "));
         assert_eq!(runs.ran(|times| times == 0), ALL[5..], "all that is behind");
         Ok(runs)

@@ -74,11 +74,7 @@ async fn main() -> Result {
     println!("{:20}  {:12}  judged from", "page", "learner");
     for (learner, sign) in rows {
         let (page, name) = sign.unwrap_or(("not begun", ""));
-        let learner = if learner.is_empty() {
-            "(no name)"
-        } else {
-            learner
-        };
+        let learner = if learner.is_empty() { "(no name)" } else { learner };
         let row = format!("{page:20}  {learner:12}  {name}");
         println!("{}", row.trim_end());
     }
@@ -98,11 +94,7 @@ fn sign(name: &str) -> Option<(&str, Sign<'_>)> {
         None => name.rsplit_once('-').unwrap_or(("", name)),
     };
     let (page, ..) = PAGES.iter().find(|(_, lasting, experiments)| {
-        let things = if of_experiment.is_some() {
-            experiments
-        } else {
-            lasting
-        };
+        let things = if of_experiment.is_some() { experiments } else { lasting };
         things.contains(&thing)
     })?;
     Some((learner, (page, name)))
@@ -157,11 +149,7 @@ mod tests {
             ("alice-SQSFIFOQueue", "alice", "09-fifo"),
             ("anna-maria-KinesisStream", "anna-maria", "14-put"),
             ("experiment-extend-KXWQBA", "", "05-visibility"),
-            (
-                "bob-experiment-two-orders-KXWQBA.fifo",
-                "bob",
-                "11-deduplication",
-            ),
+            ("bob-experiment-two-orders-KXWQBA.fifo", "bob", "11-deduplication"),
         ] {
             assert_eq!(sign(name), Some((learner, (page, name))));
         }
@@ -169,12 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_lab_is_nobodys() {
-        for name in [
-            "invoices",
-            "StandardQueueForInvoices",
-            "shop-order",
-            "experiment-order-7",
-        ] {
+        for name in ["invoices", "StandardQueueForInvoices", "shop-order", "experiment-order-7"] {
             assert_eq!(sign(name), None, "{name}");
         }
     }

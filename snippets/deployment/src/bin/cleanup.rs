@@ -34,14 +34,7 @@ async fn main() -> Result {
 
 // ANCHOR: kinds
 /// Everything that the lab makes, in the order of its deletion: who uses something goes before what it uses.
-const KINDS: [&str; 6] = [
-    "trigger",
-    "function",
-    "stack",
-    "queue",
-    "stream",
-    "log group",
-];
+const KINDS: [&str; 6] = ["trigger", "function", "stack", "queue", "stream", "log group"];
 // ANCHOR_END: kinds
 
 // ANCHOR: nothing_left
@@ -217,10 +210,7 @@ impl Cloud {
         while let Some(group) = groups.next().await {
             found.extend(group?.log_group_name);
         }
-        found.retain(|name| {
-            name.strip_prefix(FUNCTION_LOGS)
-                .is_some_and(Function::is_named)
-        });
+        found.retain(|name| name.strip_prefix(FUNCTION_LOGS).is_some_and(Function::is_named));
         Ok(found)
     }
 
@@ -260,13 +250,7 @@ where
         "OperationAbortedException",
     ];
     match deletion {
-        Err(error)
-            if error
-                .code()
-                .is_some_and(|code| GONE_OR_BUSY.contains(&code)) =>
-        {
-            Ok(())
-        }
+        Err(error) if error.code().is_some_and(|code| GONE_OR_BUSY.contains(&code)) => Ok(()),
         deletion => deletion.map(drop).map_err(Error::from),
     }
 }

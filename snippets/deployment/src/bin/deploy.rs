@@ -17,11 +17,7 @@ async fn main() -> Result {
 
     let role = output(&cfn, &function.stack(), "RoleARN").await?;
     deploy(&lambda, &function.name(), function.program(), &role).await?;
-    println!(
-        "{} runs the program {}",
-        function.name(),
-        function.program()
-    );
+    println!("{} runs the program {}", function.name(), function.program());
     Ok(())
 }
 // ANCHOR_END: main

@@ -18,10 +18,8 @@ async fn main() -> Result {
     let salaries = scratch_queue(&sqs, "salaries").await?;
     let program = "sqs-function";
     let function = Scratch::powerless(&config, "least-privilege", program, program, &[]).await?;
-    let (orders_arn, salaries_arn) = (
-        queue_arn(&sqs, &orders).await?,
-        queue_arn(&sqs, &salaries).await?,
-    );
+    let (orders_arn, salaries_arn) =
+        (queue_arn(&sqs, &orders).await?, queue_arn(&sqs, &salaries).await?);
     let poll = |arn: &str| {
         let mapping = lambda.create_event_source_mapping();
         mapping.function_name(&function.name).event_source_arn(arn)
@@ -43,10 +41,7 @@ async fn main() -> Result {
         sqs.delete_queue().queue_url(queue).send().await?;
     }
     let refused = refused.ok_or("the other queue is not refused")?.to_string();
-    assert!(
-        refused.contains("does not have permissions"),
-        "the role's policy"
-    );
+    assert!(refused.contains("does not have permissions"), "the role's policy");
     Ok(())
 }
 // ANCHOR_END: main

@@ -26,11 +26,7 @@ async fn main() -> Result {
     let config = connect().await;
     let name = function.name();
     // A function that isn't there never writes anything: better to fail than to wait.
-    lambda::Client::new(&config)
-        .get_function()
-        .function_name(&name)
-        .send()
-        .await?;
+    lambda::Client::new(&config).get_function().function_name(&name).send().await?;
     until_ctrl_c(follow(&Client::new(&config), &name, count)).await
 }
 // ANCHOR_END: main

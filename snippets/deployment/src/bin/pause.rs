@@ -31,10 +31,7 @@ async fn main() -> Result {
     let meanwhile = function.written().await?;
     println!("Disabled: the function has written {meanwhile:?}");
     let message = receive_one(&sqs, &queue, 0).await?.ok_or("it is lost")?;
-    println!(
-        "Disabled: this program's receive is number {}",
-        receive_count(&message)
-    );
+    println!("Disabled: this program's receive is number {}", receive_count(&message));
     enable(&lambda, &uuid, true).await?;
     let afterwards = written(&function).await?;
     println!("Enabled:  the function has written {afterwards:?}");

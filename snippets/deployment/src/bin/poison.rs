@@ -92,18 +92,11 @@ async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
 async fn mend(sqs: &Client, dead: &str, function: &Scratch) -> Result {
     function.redeploy("sqs-function").await?;
     let redrive = sqs.start_message_move_task();
-    redrive
-        .source_arn(queue_arn(sqs, dead).await?)
-        .send()
-        .await?;
+    redrive.source_arn(queue_arn(sqs, dead).await?).send().await?;
     println!("The function is mended, and the dead letter moves back:");
     let runs = Runs::until(function, &TEN, "poison", 4).await?;
     println!("{runs}");
-    assert_eq!(
-        runs.ran(|times| times == 1).len(),
-        9,
-        "the others stay done"
-    );
+    assert_eq!(runs.ran(|times| times == 1).len(), 9, "the others stay done");
     until_dead(sqs, dead, 0).await
 }
 // ANCHOR_END: mend

@@ -40,11 +40,7 @@ async fn most_at_once(config: &SdkConfig, maximum: Option<i32>) -> Result<usize>
         sending.message_body(n.to_string()).send().await?;
     }
     let function = Scratch::create(config, "scaling", "sqs-function", "slow-function", &[]).await?;
-    let limit = |maximum| {
-        ScalingConfig::builder()
-            .maximum_concurrency(maximum)
-            .build()
-    };
+    let limit = |maximum| ScalingConfig::builder().maximum_concurrency(maximum).build();
     let mapping = lambda
         .create_event_source_mapping()
         .function_name(&function.name)

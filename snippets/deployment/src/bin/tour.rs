@@ -33,21 +33,11 @@ impl Step {
 }
 
 const fn step(page: &'static str, command: &'static str, shows: &'static str) -> Step {
-    Step {
-        page,
-        command,
-        fails: None,
-        shows,
-    }
+    Step { page, command, fails: None, shows }
 }
 
 const fn denied(page: &'static str, command: &'static str, words: &'static str) -> Step {
-    Step {
-        page,
-        command,
-        fails: Some(words),
-        shows: "Without the permission it is refused",
-    }
+    Step { page, command, fails: Some(words), shows: "Without the permission it is refused" }
 }
 
 const NOT_THE_QUEUE: &str =
@@ -126,7 +116,7 @@ async fn main() -> Result {
     };
     println!("\nCleaning up");
     let cleanup = run("cleanup").await?;
-    print!("{}", cleanup.printed);
+    println!("{}", cleanup.printed.trim_end());
     let _ = fs::remove_file(checkpoints());
     match cleanup.success {
         true => outcome,
@@ -198,10 +188,7 @@ async fn all_steps(from: u8) -> Result {
     }
     let seconds = begin.elapsed().as_secs();
     let verified = steps.len() - failed.len();
-    println!(
-        "\n{table}\n{verified} of {} verified in {seconds} s",
-        steps.len()
-    );
+    println!("\n{table}\n{verified} of {} verified in {seconds} s", steps.len());
     match failed.is_empty() {
         true => Ok(()),
         false => Err(format!("not verified: {}", failed.join(", ")).into()),
@@ -237,10 +224,7 @@ async fn run(command: &str) -> Result<Done> {
         .output();
     let Ok(ended) = timeout(LONGEST, child).await else {
         let printed = format!("{name} still runs after {LONGEST:?}");
-        return Ok(Done {
-            success: false,
-            printed,
-        });
+        return Ok(Done { success: false, printed });
     };
     let ended =
         ended.map_err(|error| format!("{name}: {error}: build it with `cargo build --bins`"))?;
@@ -263,10 +247,7 @@ async fn stopped() -> &'static str {
 #[cfg(unix)]
 async fn killed() {
     use tokio::signal::unix::{signal, SignalKind};
-    match (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
         (Ok(mut kill), Ok(mut hangup)) => tokio::select! {
             _ = kill.recv() => {}
             _ = hangup.recv() => {}

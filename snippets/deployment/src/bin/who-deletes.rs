@@ -18,14 +18,8 @@ async fn main() -> Result {
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);
     let queue = scratch_queue(&sqs, "who-deletes").await?;
-    let function = Scratch::create(
-        &config,
-        "who-deletes",
-        "sqs-function",
-        "picky-function",
-        &[],
-    )
-    .await?;
+    let function =
+        Scratch::create(&config, "who-deletes", "sqs-function", "picky-function", &[]).await?;
     let mapping = lambda
         .create_event_source_mapping()
         .function_name(&function.name)
