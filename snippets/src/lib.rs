@@ -16,6 +16,7 @@ mod time;
 pub use args::{flag, no_options, options, Args, QueueArgs, StreamArgs};
 pub use connect::{connect, endpoint, named};
 pub use error::{Error, Result};
+pub use print::reader_gone;
 #[doc(hidden)]
 pub use print::{print_error_line, print_line};
 pub use queue::{

@@ -27,7 +27,7 @@ macro_rules! eprintln {
 static GONE: Notify = Notify::const_new();
 
 /// Returns when nobody reads any more what is printed.
-pub(crate) async fn reader_gone() {
+pub async fn reader_gone() {
     GONE.notified().await;
 }
 

@@ -23,7 +23,7 @@ pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
 pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
     let name = scratch_name(experiment);
     let created = sqs.create_queue().queue_name(name).send().await?;
-    Ok(created.queue_url.unwrap_or_default())
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 
 /// A name that only this run of the experiment has.
@@ -37,10 +37,14 @@ pub fn scratch_name(experiment: &str) -> String {
 /// based on the content.
 pub async fn scratch_fifo_queue(sqs: &Client, experiment: &str) -> Result<String> {
     let name = format!("{}.fifo", scratch_name(experiment));
-    let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(FifoQueue, "true");
-    let created = creation.attributes(ContentBasedDeduplication, "true");
-    Ok(created.send().await?.queue_url.unwrap_or_default())
+    let created = sqs
+        .create_queue()
+        .queue_name(name)
+        .attributes(FifoQueue, "true")
+        .attributes(ContentBasedDeduplication, "true")
+        .send()
+        .await?;
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: scratch_fifo_queue
 
@@ -76,9 +80,7 @@ pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Opti
 // ANCHOR: delete
 /// Deletes a received message.
 pub async fn delete(sqs: &Client, queue: &str, message: Message) -> Result {
-    let deletion = sqs.delete_message().queue_url(queue);
-    let deletion = deletion.set_receipt_handle(message.receipt_handle);
-    deletion.send().await?;
+    sqs.delete_message().queue_url(queue).set_receipt_handle(message.receipt_handle).send().await?;
     Ok(())
 }
 // ANCHOR_END: delete

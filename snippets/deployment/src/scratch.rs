@@ -83,8 +83,7 @@ impl Scratch {
 
     /// Deletes the function and its stack. Its trigger goes first, see [`crate::delete_trigger`].
     pub async fn delete(self) -> Result {
-        let deletion = self.lambda.delete_function().function_name(&self.name);
-        match deletion.send().await {
+        match self.lambda.delete_function().function_name(&self.name).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => {}
             deletion => deletion.map(drop).map_err(Error::from)?,
         }

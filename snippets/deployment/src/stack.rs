@@ -37,13 +37,14 @@ async fn described(cfn: &Client, stack: &str) -> Result<Stack> {
 /// Updates the stack of a function so that Lambda may read `everything`, or only `one` queue or stream, in its name.
 pub async fn allow(cfn: &Client, stack: &str, may_read: &str, source: &str) -> Result {
     let given = |key, value| Parameter::builder().parameter_key(key).parameter_value(value);
-    let same = Parameter::builder().parameter_key("FunctionName").use_previous_value(true);
     let update = cfn
         .update_stack()
         .stack_name(stack)
         .use_previous_template(true)
         .capabilities(Capability::CapabilityIam)
-        .parameters(same.build())
+        .parameters(
+            Parameter::builder().parameter_key("FunctionName").use_previous_value(true).build(),
+        )
         .parameters(given("MayRead", may_read).build())
         .parameters(given("SourceName", source).build());
     match update.send().await {
@@ -56,10 +57,14 @@ pub async fn allow(cfn: &Client, stack: &str, may_read: &str, source: &str) -> R
 
 /// Creates the stack of a function, for an experiment.
 pub async fn create_stack(cfn: &Client, stack: &str, body: &str) -> Result {
-    let name = Parameter::builder().parameter_key("FunctionName").parameter_value(stack);
-    let creation = cfn.create_stack().stack_name(stack).template_body(body);
-    let creation = creation.parameters(name.build()).capabilities(Capability::CapabilityIam);
-    creation.send().await?;
+    let name = Parameter::builder().parameter_key("FunctionName").parameter_value(stack).build();
+    cfn.create_stack()
+        .stack_name(stack)
+        .template_body(body)
+        .parameters(name)
+        .capabilities(Capability::CapabilityIam)
+        .send()
+        .await?;
     complete(cfn, stack).await
 }
 

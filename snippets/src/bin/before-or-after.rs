@@ -65,8 +65,8 @@ async fn consume(
 ) -> Result<Vec<String>> {
     let mut handled = Vec::new();
     loop {
-        let call = kinesis.get_records().set_shard_iterator(place.clone());
-        let batch = call.limit(10).send().await?;
+        let batch =
+            kinesis.get_records().set_shard_iterator(place.clone()).limit(10).send().await?;
         if *when == Checkpoint::BeforeTheWork {
             *place = batch.next_shard_iterator.clone();
         }

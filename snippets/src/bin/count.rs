@@ -14,8 +14,13 @@ async fn main() -> Result {
     let args: QueueArgs = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
-    let asking = sqs.get_queue_attributes().queue_url(queue);
-    let answer = asking.attribute_names(Visible).attribute_names(InFlight).send().await?;
+    let answer = sqs
+        .get_queue_attributes()
+        .queue_url(queue)
+        .attribute_names(Visible)
+        .attribute_names(InFlight)
+        .send()
+        .await?;
 
     let counts = answer.attributes.unwrap_or_default();
     let count = |name| counts.get(name).map_or("unknown", String::as_str);

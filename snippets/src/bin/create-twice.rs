@@ -20,8 +20,8 @@ async fn main() -> Result {
             .send()
     };
 
-    let first = create("30").await?.queue_url.unwrap_or_default();
-    let same = create("30").await?.queue_url.unwrap_or_default();
+    let first = create("30").await?.queue_url.ok_or("the answer has no QueueUrl")?;
+    let same = create("30").await?.queue_url.ok_or("the answer has no QueueUrl")?;
     let other = create("60").await.expect_err("the attributes differ");
     sqs.delete_queue().queue_url(&first).send().await?;
 

@@ -14,13 +14,15 @@ async fn main() -> Result {
     let stream = scratch_stream(&kinesis, "every-shard", 4).await?;
     for shard in shards(&kinesis, &stream).await? {
         let range = shard.hash_key_range.ok_or("a shard without range")?;
-        let record = kinesis
+        let answered = kinesis
             .put_record()
             .stream_name(&stream)
             .partition_key("the same")
             .explicit_hash_key(range.starting_hash_key)
-            .data(Blob::new("wake up"));
-        let answered = record.send().await?.shard_id;
+            .data(Blob::new("wake up"))
+            .send()
+            .await?
+            .shard_id;
         println!("Put one into {answered}");
         assert_eq!(answered, shard.shard_id);
     }

@@ -74,8 +74,10 @@ impl Consumer {
         loop {
             let Some(event) = self.subscription.event_stream.recv().await? else {
                 println!("{}: the subscription is over, the next one begins", self.name);
-                let place = StartingPosition::builder().r#type(AfterSequenceNumber);
-                let place = place.sequence_number(&self.place).build()?;
+                let place = StartingPosition::builder()
+                    .r#type(AfterSequenceNumber)
+                    .sequence_number(&self.place)
+                    .build()?;
                 self.subscription = subscribe(&self.kinesis, &self.arn, &self.shard, place).await?;
                 continue;
             };
@@ -103,9 +105,14 @@ async fn subscribe(
     shard: &str,
     from: StartingPosition,
 ) -> Result<SubscribeToShardOutput> {
-    let subscription = kinesis.subscribe_to_shard().consumer_arn(consumer);
-    let subscription = subscription.shard_id(shard).starting_position(from);
-    Ok(subscription.send().await?)
+    let subscription = kinesis
+        .subscribe_to_shard()
+        .consumer_arn(consumer)
+        .shard_id(shard)
+        .starting_position(from)
+        .send()
+        .await?;
+    Ok(subscription)
 }
 // ANCHOR_END: subscribe
 
@@ -115,8 +122,7 @@ async fn crowd(kinesis: &Client, stream: &str, shard: &str) -> Result {
     for _ in 0..20 {
         let mut calls = JoinSet::new();
         for _ in 0..10 {
-            let call = kinesis.get_records().set_shard_iterator(start.clone());
-            calls.spawn(call.send());
+            calls.spawn(kinesis.get_records().set_shard_iterator(start.clone()).send());
         }
         if calls.join_all().await.iter().any(|answer| answer.is_err()) {
             println!("Ten polls at once: the shard refuses some");

@@ -39,9 +39,14 @@ async fn send(sqs: &Client, queue: &str, group: &str, count: u64) -> Result {
     for n in 1..=count {
         every.tick().await;
         println!("Sending message {n}");
-        let sending =
-            sqs.send_message().queue_url(queue).message_body(body(n)).message_group_id(group);
-        if let Err(error) = sending.send().await {
+        let sent = sqs
+            .send_message()
+            .queue_url(queue)
+            .message_body(body(n))
+            .message_group_id(group)
+            .send()
+            .await;
+        if let Err(error) = sent {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }
     }

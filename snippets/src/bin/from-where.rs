@@ -27,8 +27,7 @@ async fn main() -> Result {
 async fn from_where(kinesis: &Client, stream: &str) -> Result {
     let shard = &shards(kinesis, stream).await?[0].shard_id;
     let ask = |kind| {
-        let asked = kinesis.get_shard_iterator().stream_name(stream);
-        asked.shard_id(shard).shard_iterator_type(kind)
+        kinesis.get_shard_iterator().stream_name(stream).shard_id(shard).shard_iterator_type(kind)
     };
     put_numbers(kinesis, stream, 1..=3).await?;
     let latest = ask(Latest).send().await?.shard_iterator;

@@ -43,8 +43,7 @@ async fn blocked(sqs: &Client, queue: &str) -> Result {
 // ANCHOR_END: blocked
 
 async fn send(sqs: &Client, queue: &str, group: &str, body: &str) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body(body);
-    sending.message_group_id(group).send().await?;
+    sqs.send_message().queue_url(queue).message_body(body).message_group_id(group).send().await?;
     println!("Sent {body} to group {group}");
     Ok(())
 }
@@ -62,8 +61,12 @@ fn body(message: &Option<Message>) -> &str {
 
 async fn hand_back(sqs: &Client, queue: &str, message: &Option<Message>) -> Result {
     let handle = message.as_ref().and_then(|message| message.receipt_handle());
-    let change = sqs.change_message_visibility().queue_url(queue);
-    let change = change.receipt_handle(handle.unwrap_or_default());
-    change.visibility_timeout(0).send().await?;
+    let handle = handle.ok_or("no message to hand back")?;
+    sqs.change_message_visibility()
+        .queue_url(queue)
+        .receipt_handle(handle)
+        .visibility_timeout(0)
+        .send()
+        .await?;
     Ok(())
 }

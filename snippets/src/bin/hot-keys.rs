@@ -65,8 +65,11 @@ async fn put_sales(kinesis: &Client, stream: &str, key: impl Fn(u32) -> String) 
 fn sales(kinesis: &Client, stream: &str, key: impl Fn(u32) -> String) -> Result<Sales> {
     let mut putting = kinesis.put_records().stream_name(stream);
     for n in 1..=500 {
-        let sale = PutRecordsRequestEntry::builder().partition_key(key(n));
-        putting = putting.records(sale.data(Blob::new([b'x'; 4000])).build()?);
+        let sale = PutRecordsRequestEntry::builder()
+            .partition_key(key(n))
+            .data(Blob::new([b'x'; 4000]))
+            .build()?;
+        putting = putting.records(sale);
     }
     Ok(putting)
 }
@@ -99,8 +102,7 @@ async fn one_more(config: &SdkConfig, stream: &str) -> Result {
 // ANCHOR_END: one_more
 
 fn sale(kinesis: &Client, stream: &str) -> PutRecordFluentBuilder {
-    let record = kinesis.put_record().stream_name(stream);
-    record.partition_key("berlin").data(Blob::new([b'x'; 4000]))
+    kinesis.put_record().stream_name(stream).partition_key("berlin").data(Blob::new([b'x'; 4000]))
 }
 
 // ANCHOR: attempts

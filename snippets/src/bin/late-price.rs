@@ -41,8 +41,12 @@ async fn main() -> Result {
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "late-price").await?;
     for price in ["2.50", "2.80"] {
-        let sending = sqs.send_message().queue_url(&queue).message_body(price);
-        sending.message_group_id("coffee").send().await?;
+        sqs.send_message()
+            .queue_url(&queue)
+            .message_body(price)
+            .message_group_id("coffee")
+            .send()
+            .await?;
     }
 
     let mut coffee = Price::default();

@@ -66,8 +66,7 @@ async fn compare(kinesis: &Client, stream: &str) -> Result<(usize, usize)> {
 // ANCHOR: get
 /// Reads once. Returns how many records came, and the iterator that goes on behind them.
 async fn get(kinesis: &Client, iterator: Option<String>) -> Result<(usize, Option<String>)> {
-    let asked = kinesis.get_records().set_shard_iterator(iterator);
-    let got = asked.limit(40).send().await?;
+    let got = kinesis.get_records().set_shard_iterator(iterator).limit(40).send().await?;
     Ok((got.records.len(), got.next_shard_iterator))
 }
 

@@ -28,8 +28,7 @@ async fn main() -> Result {
         for record in &records {
             let data = String::from_utf8_lossy(record.data.as_ref());
             println!("Copying {data}");
-            let sending = sqs.send_message().queue_url(&queue).message_body(data);
-            sending.send().await?;
+            sqs.send_message().queue_url(&queue).message_body(data).send().await?;
         }
         if batch == 5 {
             break;
@@ -39,12 +38,15 @@ async fn main() -> Result {
             iterator(&kinesis, &stream, &shard, Latest).await?
         } else {
             let last = records.last().ok_or("nothing came")?;
-            let asked = kinesis.get_shard_iterator().stream_name(&stream);
-            let after = asked
+            kinesis
+                .get_shard_iterator()
+                .stream_name(&stream)
                 .shard_id(&shard)
                 .shard_iterator_type(AfterSequenceNumber)
-                .starting_sequence_number(&last.sequence_number);
-            after.send().await?.shard_iterator
+                .starting_sequence_number(&last.sequence_number)
+                .send()
+                .await?
+                .shard_iterator
         };
         producer("after the work").await?;
     }

@@ -44,8 +44,7 @@ async fn read(kinesis: &Client, start: &Option<String>, readers: u32) -> Result<
         let began = Instant::now();
         let mut calls = JoinSet::new();
         for _ in 0..readers * 2 {
-            let call = kinesis.get_records().set_shard_iterator(start.clone());
-            calls.spawn(call.send());
+            calls.spawn(kinesis.get_records().set_shard_iterator(start.clone()).send());
         }
         let mut throttled = 0;
         while let Some(Ok(answer)) = calls.join_next().await {

@@ -33,18 +33,29 @@ async fn old_iterator(kinesis: &Client, stream: &str) -> Result {
     put(kinesis, stream, "key", "2").await?;
 
     pass(Duration::from_secs(301)).await;
-    let late = kinesis.get_records().set_shard_iterator(first);
-    let error = late.send().await.err().ok_or("the iterator still works")?;
+    let error = kinesis
+        .get_records()
+        .set_shard_iterator(first)
+        .send()
+        .await
+        .err()
+        .ok_or("the iterator still works")?;
     println!("The old iterator: {}", error.code().unwrap_or_default());
     let is_expired = |error: &GetRecordsError| error.is_expired_iterator_exception();
     if !error.as_service_error().is_some_and(is_expired) {
         return Err(Error::from(error));
     }
 
-    let asked = kinesis.get_shard_iterator().stream_name(stream);
-    let asked = asked.shard_id(shard).shard_iterator_type(AfterSequenceNumber);
-    let fresh = asked.starting_sequence_number(&last.sequence_number);
-    let records = read(kinesis, fresh.send().await?.shard_iterator, 1).await?;
+    let fresh = kinesis
+        .get_shard_iterator()
+        .stream_name(stream)
+        .shard_id(shard)
+        .shard_iterator_type(AfterSequenceNumber)
+        .starting_sequence_number(&last.sequence_number)
+        .send()
+        .await?
+        .shard_iterator;
+    let records = read(kinesis, fresh, 1).await?;
     let next = records.first().ok_or("record 2 is lost")?;
     assert_eq!(next.data.as_ref(), b"2", "where the reader had stopped");
     println!("A fresh one, after that number: record 2");

@@ -27,12 +27,14 @@ async fn put(kinesis: &Client, stream: &str, count: u64) -> Result {
         println!("Putting record {n}");
         let id = uuid();
         let data = json!({ "Id": id, "Msg": n.to_string(), "Field01": letters(16) });
-        let record = kinesis
+        let put = kinesis
             .put_record()
             .stream_name(stream)
             .partition_key(id)
-            .data(Blob::new(data.to_string()));
-        if let Err(error) = record.send().await {
+            .data(Blob::new(data.to_string()))
+            .send()
+            .await;
+        if let Err(error) = put {
             eprintln!("Record {n} was not put: {}", Error::from(error));
         }
     }

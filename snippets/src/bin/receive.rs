@@ -40,9 +40,8 @@ async fn receive(sqs: &Client, queue: &str, count: u64) -> Result {
 
 // ANCHOR: delete
 async fn delete(sqs: &Client, queue: &str, message: &Message) -> Result {
-    let receipt = message.receipt_handle().unwrap_or_default();
-    let deletion = sqs.delete_message().queue_url(queue);
-    deletion.receipt_handle(receipt).send().await?;
+    let receipt = message.receipt_handle().ok_or("a message without receipt handle")?;
+    sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await?;
     Ok(())
 }
 // ANCHOR_END: delete

@@ -43,8 +43,11 @@ async fn put<'a>(
 ) -> Result<Vec<(&'a str, usize)>> {
     let mut putting = kinesis.put_records().stream_name(stream);
     for (letter, size) in letters {
-        let entry = Entry::builder().partition_key("account-7");
-        putting = putting.records(entry.data(Blob::new(letter.repeat(*size))).build()?);
+        let entry = Entry::builder()
+            .partition_key("account-7")
+            .data(Blob::new(letter.repeat(*size)))
+            .build()?;
+        putting = putting.records(entry);
     }
     let answer = putting.send().await?;
     let results = letters.iter().zip(&answer.records);

@@ -39,9 +39,13 @@ async fn main() -> Result {
 // ANCHOR: reshard
 /// Splits or merges until there are `target` shards, and deposits while this goes on.
 async fn reshard(kinesis: &Client, stream: &str, target: i32, deposits: Numbers) -> Result {
-    let change = kinesis.update_shard_count().stream_name(stream);
-    let change = change.scaling_type(ScalingType::UniformScaling);
-    change.target_shard_count(target).send().await?;
+    kinesis
+        .update_shard_count()
+        .stream_name(stream)
+        .scaling_type(ScalingType::UniformScaling)
+        .target_shard_count(target)
+        .send()
+        .await?;
     deposit(kinesis, stream, deposits).await?;
     active(kinesis, stream).await
 }
@@ -89,8 +93,8 @@ async fn read(kinesis: &Client, stream: &str, parents_first: bool) -> Result<Vec
     }
     for _ in 0..100 {
         for (shard, iterator) in take(&mut reading) {
-            let call = kinesis.get_records().set_shard_iterator(iterator);
-            let answer = call.limit(60).send().await?;
+            let answer =
+                kinesis.get_records().set_shard_iterator(iterator).limit(60).send().await?;
             let is_empty = answer.records.is_empty();
             log.extend(answer.records);
             if answer.next_shard_iterator.is_none() {

@@ -50,7 +50,6 @@ fn subscribe(
     shard: &str,
 ) -> Result<SubscribeToShardFluentBuilder> {
     let start = StartingPosition::builder().r#type(TrimHorizon).build()?;
-    let subscription = kinesis.subscribe_to_shard().consumer_arn(consumer);
-    Ok(subscription.shard_id(shard).starting_position(start))
+    Ok(kinesis.subscribe_to_shard().consumer_arn(consumer).shard_id(shard).starting_position(start))
 }
 // ANCHOR_END: all

@@ -12,8 +12,7 @@ async fn main() -> Result {
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "send-one").await?;
 
-    let sending = sqs.send_message().queue_url(&queue).message_body("Hello");
-    let answer = sending.send().await?;
+    let answer = sqs.send_message().queue_url(&queue).message_body("Hello").send().await?;
     sqs.delete_queue().queue_url(&queue).send().await?;
 
     println!("MessageId: {}", answer.message_id().unwrap_or_default());

@@ -25,8 +25,8 @@ async fn send(sqs: &Client, queue: &str, count: u64) -> Result {
         every.tick().await;
         println!("Sending message {n}");
         let body = json!({ "Message": n, "Field01": letters(16) });
-        let sending = sqs.send_message().queue_url(queue).message_body(body.to_string());
-        if let Err(error) = sending.send().await {
+        let sent = sqs.send_message().queue_url(queue).message_body(body.to_string()).send().await;
+        if let Err(error) = sent {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }
     }

@@ -13,8 +13,7 @@ async fn main() -> Result {
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "short-poll").await?;
     for body in ["1", "2", "3"] {
-        let sending = sqs.send_message().queue_url(&queue).message_body(body);
-        sending.send().await?;
+        sqs.send_message().queue_url(&queue).message_body(body).send().await?;
     }
 
     let mut empty = 0;

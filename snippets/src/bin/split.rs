@@ -19,15 +19,23 @@ async fn main() -> Result {
         let [one, other, ..] = &open[..] else {
             return Err("there is only one shard".into());
         };
-        let merge = kinesis.merge_shards().stream_name(&stream);
-        let merge = merge.shard_to_merge(&one.shard_id);
-        merge.adjacent_shard_to_merge(&other.shard_id).send().await?;
+        kinesis
+            .merge_shards()
+            .stream_name(&stream)
+            .shard_to_merge(&one.shard_id)
+            .adjacent_shard_to_merge(&other.shard_id)
+            .send()
+            .await?;
     } else {
         let busy = put(&kinesis, &stream, "berlin", "a sale").await?;
         for shard in open.iter().filter(|shard| shard.shard_id == busy) {
-            let split = kinesis.split_shard().stream_name(&stream);
-            let split = split.shard_to_split(&busy);
-            split.new_starting_hash_key(middle(shard)?).send().await?;
+            kinesis
+                .split_shard()
+                .stream_name(&stream)
+                .shard_to_split(&busy)
+                .new_starting_hash_key(middle(shard)?)
+                .send()
+                .await?;
         }
     }
     active(&kinesis, &stream).await?;

@@ -19,8 +19,11 @@ async fn main() -> Result {
 
     let mut putting = kinesis.put_records().stream_name(&stream);
     for till in &tills {
-        let sale = PutRecordsRequestEntry::builder().partition_key(till);
-        putting = putting.records(sale.data(Blob::new([b'x'; 4000])).build()?);
+        let sale = PutRecordsRequestEntry::builder()
+            .partition_key(till)
+            .data(Blob::new([b'x'; 4000]))
+            .build()?;
+        putting = putting.records(sale);
     }
     let answer = putting.send().await?;
     assert_eq!(answer.failed_record_count, Some(0), "there is room for all");

@@ -34,10 +34,13 @@ async fn main() -> Result {
 // ANCHOR: order
 /// Orders a coffee. Without an id, SQS takes the hash of the body.
 async fn order(sqs: &Client, queue: &str, id: Option<&str>) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body("Coffee");
-    let sending = sending.message_group_id("table-1");
-    let sending = sending.set_message_deduplication_id(id.map(str::to_owned));
-    sending.send().await?;
+    sqs.send_message()
+        .queue_url(queue)
+        .message_body("Coffee")
+        .message_group_id("table-1")
+        .set_message_deduplication_id(id.map(str::to_owned))
+        .send()
+        .await?;
     Ok(())
 }
 // ANCHOR_END: order

@@ -13,8 +13,7 @@ async fn main() -> Result {
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "two-receivers").await?;
     for n in 1..=100 {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(n.to_string()).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(n.to_string()).send().await?;
     }
 
     let (first, second) = tokio::try_join!(receive(&sqs, &queue), receive(&sqs, &queue))?;
@@ -34,15 +33,23 @@ async fn main() -> Result {
 async fn receive(sqs: &Client, queue: &str) -> Result<Vec<String>> {
     let mut bodies = Vec::new();
     loop {
-        let receiving =
-            sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(2);
-        let messages = receiving.send().await?.messages.unwrap_or_default();
+        let response = sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(2)
+            .send()
+            .await?;
+        let messages = response.messages.unwrap_or_default();
         if messages.is_empty() {
             return Ok(bodies);
         }
         for message in messages {
-            let deleting = sqs.delete_message().queue_url(queue);
-            deleting.set_receipt_handle(message.receipt_handle).send().await?;
+            sqs.delete_message()
+                .queue_url(queue)
+                .set_receipt_handle(message.receipt_handle)
+                .send()
+                .await?;
             bodies.extend(message.body);
         }
     }

@@ -20,8 +20,7 @@ async fn main() -> Result {
 
 // ANCHOR: come_back
 async fn come_back(sqs: &Client, queue: &str) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body("Order 1");
-    let sent = sending.send().await?;
+    let sent = sqs.send_message().queue_url(queue).message_body("Order 1").send().await?;
 
     let first = receive_one(sqs, queue, 5).await?.ok_or("nothing came")?;
     println!("Receiver 1 gets Order 1, and crashes");

@@ -30,8 +30,7 @@ impl Queue {
     }
 
     pub async fn at(sqs: &Client, url: String) -> Result<Self> {
-        let asked = sqs.get_queue_attributes().queue_url(&url);
-        let answer = asked.attribute_names(All).send().await?;
+        let answer = sqs.get_queue_attributes().queue_url(&url).attribute_names(All).send().await?;
         Ok(Self {
             name: url.rsplit('/').next().unwrap_or_default().to_owned(),
             url,
@@ -188,16 +187,21 @@ struct Waiting {
 impl Waiting {
     async fn look(sqs: &Client) -> Result<Self> {
         let queue = Queue::find(sqs, "FIFOQueue.fifo").await?;
-        let looking = sqs.receive_message().queue_url(&queue.url);
-        let looking = looking.visibility_timeout(0).max_number_of_messages(10);
-        let looking = looking.message_system_attribute_names(MessageSystemAttributeName::All);
-        let messages = looking.wait_time_seconds(1).send().await?.messages;
+        let messages = sqs
+            .receive_message()
+            .queue_url(&queue.url)
+            .visibility_timeout(0)
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .wait_time_seconds(1)
+            .send()
+            .await?
+            .messages;
         Ok(Self { queue, messages: messages.unwrap_or_default() })
     }
 
     fn groups(&self) -> BTreeSet<&str> {
-        let messages = self.messages.iter();
-        messages.map(|message| attribute(message, MessageGroupId)).collect()
+        self.messages.iter().map(|message| attribute(message, MessageGroupId)).collect()
     }
 
     /// For each body the deduplication ids of its messages.

@@ -17,8 +17,12 @@ fn stream() -> String {
 }
 
 async fn summary(kinesis: &Client) -> Result<StreamDescriptionSummary> {
-    let asked = kinesis.describe_stream_summary().stream_name(stream());
-    let summary = asked.send().await?.stream_description_summary;
+    let summary = kinesis
+        .describe_stream_summary()
+        .stream_name(stream())
+        .send()
+        .await?
+        .stream_description_summary;
     Ok(summary.ok_or("a stream without a description")?)
 }
 
@@ -184,10 +188,15 @@ pub async fn checkpoints(clients: &Clients) -> Result<Verdict> {
     for shard in shards(kinesis, &stream).await? {
         let place = match checkpoints.get(&shard.shard_id) {
             Some(number) => {
-                let asked = kinesis.get_shard_iterator().stream_name(&stream);
-                let after = asked.shard_iterator_type(AfterSequenceNumber);
-                let after = after.starting_sequence_number(number);
-                after.shard_id(&shard.shard_id).send().await?.shard_iterator
+                kinesis
+                    .get_shard_iterator()
+                    .stream_name(&stream)
+                    .shard_iterator_type(AfterSequenceNumber)
+                    .starting_sequence_number(number)
+                    .shard_id(&shard.shard_id)
+                    .send()
+                    .await?
+                    .shard_iterator
             }
             None => from_the_start(kinesis, &stream, &shard.shard_id).await?,
         };
@@ -205,8 +214,8 @@ pub async fn checkpoints(clients: &Clients) -> Result<Verdict> {
 /// A consumer of the lab's own stream is registered.
 pub async fn fan_out(clients: &Clients) -> Result<Verdict> {
     let summary = summary(&clients.kinesis).await?;
-    let asked = clients.kinesis.list_stream_consumers();
-    let answer = asked.stream_arn(summary.stream_arn).send().await?;
+    let answer =
+        clients.kinesis.list_stream_consumers().stream_arn(summary.stream_arn).send().await?;
     match answer.consumers().first() {
         None => mistake(
             format!("no consumer of {} is registered", stream()),

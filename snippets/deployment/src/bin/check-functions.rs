@@ -76,8 +76,7 @@ fn no_trigger(function: Function) -> String {
 /// Lambda runs the function with what it has received.
 async fn sqs_function(clients: &Clients) -> Result<Verdict> {
     let name = SqsFunction.name();
-    let asked = clients.lambda.get_function().function_name(&name);
-    match asked.send().await {
+    match clients.lambda.get_function().function_name(&name).send().await {
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
             return missing(format!("there is no function {name}"));
         }
@@ -126,14 +125,21 @@ async fn half_a_batch(clients: &Clients) -> Result<Verdict> {
 
 /// A dead-letter queue of the experiment holds the poison and nothing else.
 async fn poison(clients: &Clients) -> Result<Verdict> {
-    let listing = clients.sqs.list_queues().queue_name_prefix(named("experiment-poison-"));
-    let mut urls = listing.max_results(1000).into_paginator().items().send();
+    let mut urls = clients
+        .sqs
+        .list_queues()
+        .queue_name_prefix(named("experiment-poison-"))
+        .max_results(1000)
+        .into_paginator()
+        .items()
+        .send();
     let mut dead_letters = Vec::new();
     while let Some(url) = urls.next().await {
         let queue = Queue::at(&clients.sqs, url?).await?;
         if let Some((dead, _)) = queue.redrive_policy()?.filter(|_| is_scratch(&queue.name)) {
             let url = clients.sqs.get_queue_url().queue_name(dead).send().await?;
-            let dead = Queue::at(&clients.sqs, url.queue_url.unwrap_or_default()).await?;
+            let dead =
+                Queue::at(&clients.sqs, url.queue_url.ok_or("the answer has no QueueUrl")?).await?;
             dead_letters.push(dead.visible());
         }
     }
@@ -230,12 +236,13 @@ fn cleanup() -> Result<Verdict> {
         let left = inventory(&learner)?;
         let Some(first) = left.first() else { continue };
         let left = format!("still there: {first}, {} in all", count(left.len() as u64, "thing"));
-        return match learner == you {
-            true => missing(left),
-            false => mistake(
+        return if learner == you {
+            missing(left)
+        } else {
+            mistake(
                 left,
                 format!("made with LAB_NAME={learner}, and only with it `cleanup` finds it"),
-            ),
+            )
         };
     }
     done("nothing of the lab is left")

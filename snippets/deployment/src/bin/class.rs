@@ -119,18 +119,18 @@ async fn names(config: &SdkConfig) -> Result<Vec<String>> {
     while let Some(stack) = stacks.next().await {
         names.extend(stack?.stack_name);
     }
-    let listing = sqs::Client::new(config).list_queues().max_results(1000);
-    let mut urls = listing.into_paginator().items().send();
+    let sqs = sqs::Client::new(config);
+    let mut urls = sqs.list_queues().max_results(1000).into_paginator().items().send();
     while let Some(url) = urls.next().await {
         names.extend(url?.rsplit('/').next().map(str::to_owned));
     }
-    let listing = kinesis::Client::new(config).list_streams();
-    let mut pages = listing.into_paginator().send();
+    let kinesis = kinesis::Client::new(config);
+    let mut pages = kinesis.list_streams().into_paginator().send();
     while let Some(page) = pages.next().await {
         names.extend(page?.stream_names);
     }
-    let listing = lambda::Client::new(config).list_functions();
-    let mut functions = listing.into_paginator().items().send();
+    let lambda = lambda::Client::new(config);
+    let mut functions = lambda.list_functions().into_paginator().items().send();
     while let Some(function) = functions.next().await {
         names.extend(function?.function_name);
     }

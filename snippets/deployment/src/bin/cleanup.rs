@@ -134,8 +134,7 @@ impl Cloud {
 
     /// A trigger outlives its function, so its function need not be there.
     async fn triggers(&self) -> Result<Vec<String>> {
-        let listing = self.lambda.list_event_source_mappings();
-        let mut mappings = listing.into_paginator().items().send();
+        let mut mappings = self.lambda.list_event_source_mappings().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(mapping) = mappings.next().await {
             let mapping = mapping?;
@@ -148,8 +147,7 @@ impl Cloud {
     }
 
     async fn functions(&self) -> Result<Vec<String>> {
-        let listing = self.lambda.list_functions();
-        let mut functions = listing.into_paginator().items().send();
+        let mut functions = self.lambda.list_functions().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(function) = functions.next().await {
             found.extend(function?.function_name);
@@ -177,8 +175,14 @@ impl Cloud {
         let of_pages = ["StandardQueue", "FIFOQueue.fifo", "DeadLetterQueue"].map(named);
         let mut found = Vec::new();
         for prefix in of_pages.iter().chain([&named("experiment-")]) {
-            let listing = self.sqs.list_queues().queue_name_prefix(prefix);
-            let mut urls = listing.max_results(1000).into_paginator().items().send();
+            let mut urls = self
+                .sqs
+                .list_queues()
+                .queue_name_prefix(prefix)
+                .max_results(1000)
+                .into_paginator()
+                .items()
+                .send();
             while let Some(url) = urls.next().await {
                 found.push(url?);
             }
@@ -203,9 +207,13 @@ impl Cloud {
 
     /// A function that still runs makes its log group again, even when its stack has deleted it.
     async fn log_groups(&self) -> Result<Vec<String>> {
-        let listing = self.logs.describe_log_groups();
-        let listing = listing.log_group_name_prefix(FUNCTION_LOGS);
-        let mut groups = listing.into_paginator().items().send();
+        let mut groups = self
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(FUNCTION_LOGS)
+            .into_paginator()
+            .items()
+            .send();
         let mut found = Vec::new();
         while let Some(group) = groups.next().await {
             found.extend(group?.log_group_name);
@@ -223,14 +231,15 @@ impl Cloud {
             "function" => accept(lambda.delete_function().function_name(item).send().await),
             "stack" => accept(self.cfn.delete_stack().stack_name(item).send().await),
             "queue" => accept(self.sqs.delete_queue().queue_url(item).send().await),
-            "stream" => {
-                let deletion = self.kinesis.delete_stream().stream_name(item);
-                accept(deletion.enforce_consumer_deletion(true).send().await)
-            }
-            _ => {
-                let deletion = self.logs.delete_log_group().log_group_name(item);
-                accept(deletion.send().await)
-            }
+            "stream" => accept(
+                self.kinesis
+                    .delete_stream()
+                    .stream_name(item)
+                    .enforce_consumer_deletion(true)
+                    .send()
+                    .await,
+            ),
+            _ => accept(self.logs.delete_log_group().log_group_name(item).send().await),
         }
     }
     // ANCHOR_END: delete

@@ -21,8 +21,7 @@ async fn main() -> Result {
     let (orders_arn, salaries_arn) =
         (queue_arn(&sqs, &orders).await?, queue_arn(&sqs, &salaries).await?);
     let poll = |arn: &str| {
-        let mapping = lambda.create_event_source_mapping();
-        mapping.function_name(&function.name).event_source_arn(arn)
+        lambda.create_event_source_mapping().function_name(&function.name).event_source_arn(arn)
     };
 
     let one = orders_arn.rsplit(':').next().unwrap_or_default();

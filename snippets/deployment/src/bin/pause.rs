@@ -25,8 +25,7 @@ async fn main() -> Result {
     let uuid = trigger(&lambda, mapping, true).await?;
 
     enable(&lambda, &uuid, false).await?;
-    let sending = sqs.send_message().queue_url(&queue);
-    sending.message_body("hello").send().await?;
+    sqs.send_message().queue_url(&queue).message_body("hello").send().await?;
     sleep(Duration::from_secs(2)).await;
     let meanwhile = function.written().await?;
     println!("Disabled: the function has written {meanwhile:?}");
@@ -48,8 +47,7 @@ async fn main() -> Result {
 
 // ANCHOR: enable
 async fn enable(lambda: &lambda::Client, uuid: &str, enabled: bool) -> Result {
-    let update = lambda.update_event_source_mapping().uuid(uuid);
-    update.enabled(enabled).send().await?;
+    lambda.update_event_source_mapping().uuid(uuid).enabled(enabled).send().await?;
     let state = if enabled { "Enabled" } else { "Disabled" };
     until(lambda, uuid, state).await
 }

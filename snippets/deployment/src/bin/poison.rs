@@ -62,18 +62,22 @@ async fn main() -> Result {
 async fn create(sqs: &Client, dead: &str) -> Result<String> {
     let dead = queue_arn(sqs, dead).await?;
     let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
-    let name = scratch_name("poison");
-    let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(RedrivePolicy, policy.to_string());
-    Ok(creation.send().await?.queue_url.unwrap_or_default())
+
+    let created = sqs
+        .create_queue()
+        .queue_name(scratch_name("poison"))
+        .attributes(RedrivePolicy, policy.to_string())
+        .send()
+        .await?;
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: create
 
 // ANCHOR: until_dead
 /// Waits until there are so many dead letters, for a minute at most.
 async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
-    let asked = sqs.get_queue_attributes().queue_url(dead);
-    let asked = asked.attribute_names(ApproximateNumberOfMessages);
+    let asked =
+        sqs.get_queue_attributes().queue_url(dead).attribute_names(ApproximateNumberOfMessages);
     for _ in 0..120 {
         let attributes = asked.clone().send().await?.attributes.unwrap_or_default();
         let found = attributes.get(&ApproximateNumberOfMessages);
@@ -91,8 +95,7 @@ async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
 /// Gives the function a program that takes every message, and moves the dead letter back.
 async fn mend(sqs: &Client, dead: &str, function: &Scratch) -> Result {
     function.redeploy("sqs-function").await?;
-    let redrive = sqs.start_message_move_task();
-    redrive.source_arn(queue_arn(sqs, dead).await?).send().await?;
+    sqs.start_message_move_task().source_arn(queue_arn(sqs, dead).await?).send().await?;
     println!("The function is mended, and the dead letter moves back:");
     let runs = Runs::until(function, &TEN, "poison", 4).await?;
     println!("{runs}");

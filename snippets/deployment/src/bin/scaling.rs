@@ -36,8 +36,7 @@ async fn most_at_once(config: &SdkConfig, maximum: Option<i32>) -> Result<usize>
     let lambda = lambda::Client::new(config);
     let queue = scratch_queue(&sqs, "scaling").await?;
     for n in 1..=BATCHES {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(n.to_string()).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(n.to_string()).send().await?;
     }
     let function = Scratch::create(config, "scaling", "sqs-function", "slow-function", &[]).await?;
     let limit = |maximum| ScalingConfig::builder().maximum_concurrency(maximum).build();

@@ -4,7 +4,7 @@
 //!     cargo run --bin tour -- --from 22
 
 use clap::Parser;
-use snippets::{connect, endpoint, options, pass, println, Result};
+use snippets::{connect, endpoint, options, pass, println, reader_gone, Result};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -118,9 +118,10 @@ async fn main() -> Result {
     let cleanup = run("cleanup").await?;
     println!("{}", cleanup.printed.trim_end());
     let _ = fs::remove_file(checkpoints());
-    match cleanup.success {
-        true => outcome,
-        false => Err("something of the lab is left: repeat `cargo run --bin cleanup`".into()),
+    if cleanup.success {
+        outcome
+    } else {
+        Err("something of the lab is left: repeat `cargo run --bin cleanup`".into())
     }
 }
 // ANCHOR_END: main
@@ -137,9 +138,10 @@ async fn build() -> Result {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    match build.status().await?.success() {
-        true => Ok(()),
-        false => Err("the programs do not build".into()),
+    if build.status().await?.success() {
+        Ok(())
+    } else {
+        Err("the programs do not build".into())
     }
 }
 
@@ -189,9 +191,10 @@ async fn all_steps(from: u8) -> Result {
     let seconds = begin.elapsed().as_secs();
     let verified = steps.len() - failed.len();
     println!("\n{table}\n{verified} of {} verified in {seconds} s", steps.len());
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(format!("not verified: {}", failed.join(", ")).into()),
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not verified: {}", failed.join(", ")).into())
     }
 }
 // ANCHOR_END: all_steps
@@ -236,11 +239,12 @@ async fn run(command: &str) -> Result<Done> {
 }
 // ANCHOR_END: run
 
-/// Waits for ^C or, on Unix, for `kill` or the end of the terminal.
+/// Waits for ^C, for the end of whoever reads or, on Unix, for `kill` or the end of the terminal.
 async fn stopped() -> &'static str {
     tokio::select! {
         _ = ctrl_c() => "^C",
         () = killed() => "kill",
+        () = reader_gone() => "the end of its reader",
     }
 }
 

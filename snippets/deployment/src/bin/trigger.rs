@@ -28,8 +28,8 @@ async fn main() -> Result {
     let Options { function, from } = options();
     let config = connect().await;
     let lambda = lambda::Client::new(&config);
-    let mapping = lambda.create_event_source_mapping();
-    let mapping = mapping.function_name(function.name()).batch_size(10);
+    let mapping =
+        lambda.create_event_source_mapping().function_name(function.name()).batch_size(10);
     let mapping = match function {
         Function::SqsFunction => {
             let sqs = sqs::Client::new(&config);

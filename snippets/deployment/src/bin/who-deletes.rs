@@ -27,8 +27,7 @@ async fn main() -> Result {
         .batch_size(1);
     let uuid = trigger(&lambda, mapping, true).await?;
     for body in ["hello", "poison"] {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(body).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(body).send().await?;
     }
 
     ran(&function, "hello", 1).await?;
