@@ -30,6 +30,7 @@ pub mod lambda;
 pub mod logs;
 pub mod sqs;
 pub mod sts;
+pub mod testing;
 pub mod wire;
 
 pub use account::{ACCOUNT, REGION};
