@@ -33,17 +33,19 @@ pub async fn reader_gone() {
 
 #[doc(hidden)]
 pub fn print_line(text: fmt::Arguments<'_>) {
-    write_line(&mut io::stdout().lock(), text);
+    // Before the stream is locked: the watch writes to it while it holds the silence.
+    Silence::lock().end();
+    printed(writeln!(io::stdout(), "{text}"));
 }
 
 #[doc(hidden)]
 pub fn print_error_line(text: fmt::Arguments<'_>) {
-    write_line(&mut io::stderr().lock(), text);
+    Silence::lock().end();
+    printed(writeln!(io::stderr(), "{text}"));
 }
 
-fn write_line(output: &mut impl Write, text: fmt::Arguments<'_>) {
-    Silence::lock().end();
-    match writeln!(output, "{text}") {
+fn printed(outcome: io::Result<()>) {
+    match outcome {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => GONE.notify_one(),
         Err(error) => panic!("can't print: {error}"),
         Ok(()) => {}
