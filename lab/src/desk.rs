@@ -1,9 +1,9 @@
 //! The desk itself: the local cloud and the book in one process, until ^C.
 
-use crate::book::{Book, Warnings};
+use crate::book::Book;
 use crate::client::Client;
-use crate::progress;
 use crate::DeskOptions;
+use crate::{logger, progress};
 use anyhow::{anyhow, Context, Result};
 use localcloud::{LocalCloud, Options, DEFAULT_PORT};
 use serde_json::Value;
@@ -46,9 +46,7 @@ pub fn run(port: Option<u16>, options: DeskOptions) -> Result<()> {
         ..Options::default()
     })
     .map_err(|error| cannot_start(port, error))?;
-    if log::set_logger(&Warnings).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
-    }
+    logger::start(options.log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -7,6 +7,7 @@ mod ask;
 mod book;
 mod client;
 mod desk;
+mod logger;
 mod progress;
 mod span;
 mod target;
@@ -48,6 +49,15 @@ struct DeskOptions {
     /// Decides every random choice of the local cloud: the same seed repeats a run
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+
+    /// Show what the local cloud does: with debug, each call
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "warn",
+        hide_default_value = true
+    )]
+    log: log::LevelFilter,
 
     /// Start the local cloud alone
     #[arg(long)]

@@ -1,5 +1,8 @@
 //! The desk as the reader runs it: a process with a book, a port of its own and ^C.
 
+use axum::body::Bytes;
+use axum::http::Request;
+use localcloud::client;
 use serde_json::{json, Value};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,6 +12,9 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How long a desk may take for an answer: it renders the book before it gives a page.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A desk that runs until the end of its test.
 struct Desk {
@@ -106,18 +112,26 @@ impl Desk {
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
+    /// Sends a request, given as the lines of its head and its body, and returns the answer in the same way.
     fn exchange(&self, start: &str, body: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.host).expect("a connection");
-        let request = format!(
-            "{start}\r\nhost: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.host,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        (head.to_owned(), body.to_owned())
+        let mut lines = start.lines();
+        let mut words = lines.next().expect("a request line").split(' ');
+        let mut request = Request::builder()
+            .method(words.next().expect("a method"))
+            .uri(words.next().expect("a path"));
+        for line in lines {
+            let (name, value) = line.split_once(": ").expect("a header");
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes()));
+        let answer = client::ask(&self.host, request.expect("a request"), PATIENCE);
+        let (head, body) = answer.expect("an answer").into_parts();
+        let mut shown = format!("{:?} {}", head.version, head.status);
+        for (name, value) in &head.headers {
+            shown += &format!("\r\n{name}: {}", value.to_str().expect("text"));
+        }
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        (shown, body)
     }
 
     /// What a command prints that asks this desk.
@@ -323,6 +337,27 @@ fn a_book_that_cannot_be_rendered_says_why() {
     assert!(
         errors.contains("The book could not be rendered"),
         "{errors}"
+    );
+}
+
+#[test]
+fn each_call_is_shown_on_request() {
+    let desk = Desk::start(&["--no-book", "--log", "debug"]);
+    desk.call("ListQueues", "{}");
+    let form = "Action=GetRole&Version=2010-05-08&RoleName=nobody";
+    let (head, _) = desk.exchange("POST / HTTP/1.1", form);
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    let shown = desk.errors();
+    let calls: Vec<_> = shown
+        .lines()
+        .map(|line| line.split(" ms=").next())
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Some(r#"The local cloud: call service="sqs" operation="ListQueues" code="OK""#),
+            Some(r#"The local cloud: call service="iam" operation="GetRole" code="NoSuchEntity""#),
+        ]
     );
 }
 

@@ -15,20 +15,24 @@
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
 pub mod account;
+pub mod client;
 pub mod clock;
 mod cloud;
 pub mod cloudformation;
-mod control;
 pub mod events;
 pub mod faults;
-mod feed;
-mod http;
+mod guard;
 pub mod iam;
 pub mod ids;
 pub mod kinesis;
+mod lab_api;
 pub mod lambda;
+mod lock;
 pub mod logs;
+mod server;
+mod service;
 pub mod sqs;
+mod sse;
 pub mod sts;
 pub mod testing;
 pub mod wire;
@@ -106,8 +110,8 @@ impl LocalCloud {
             stream_changes: options.stream_changes,
             endpoint: format!("http://{address}"),
         }));
-        runtime.spawn(feed::keep(clouds.watch()));
-        runtime.spawn(http::serve(listener, clouds.clone(), options.pages));
+        runtime.spawn(sse::keep(clouds.watch()));
+        runtime.spawn(server::serve(listener, clouds.clone(), options.pages));
         Ok(Self {
             address,
             clouds,
@@ -138,7 +142,7 @@ impl LocalCloud {
 
     /// The pages that the reader has done, in the order of their doing.
     pub fn progress(&self) -> Vec<String> {
-        control::progress(&self.clouds.now())
+        lab_api::progress(&self.clouds.now())
     }
 }
 
