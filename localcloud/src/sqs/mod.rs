@@ -118,6 +118,14 @@ struct Memories {
     quotas: BTreeMap<&'static str, Quota>,
 }
 
+impl Memories {
+    /// Forgets the messages, as a purge does. What was used of the quotas stays used.
+    fn forget(&mut self) {
+        self.sends = Memory::default();
+        self.receives = Memory::default();
+    }
+}
+
 struct First {
     message_id: String,
     sequence_number: Option<String>,
@@ -445,12 +453,20 @@ fn url_of(base: &str, name: &str) -> String {
     format!("{base}/{ACCOUNT}/{name}")
 }
 
-/// The queue's name in its URL, whatever host the URL names.
+/// The queue's name in its URL, whatever host the URL names. A bare name will do, too.
 fn name_in(url: &str) -> Result<&str, ApiError> {
     if url.is_empty() {
         return Err(missing("QueueUrl"));
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if url
+        .strip_suffix(".fifo")
+        .unwrap_or(url)
+        .bytes()
+        .all(is_name_byte)
+    {
+        return Ok(url);
+    }
     match path.trim_end_matches('/').rsplit('/').collect::<Vec<_>>()[..] {
         [name, ACCOUNT, ..] => Ok(name),
         [_, account, ..] if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
@@ -516,10 +532,12 @@ fn sqs_error(shape: &str, message: String) -> ApiError {
 
 /// Whether this may name an entry of a batch, or a permission.
 fn is_label(text: &str) -> bool {
-    let characters = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    (1..=80).contains(&text.len()) && characters
+    (1..=80).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
+
+/// Whether a name may have this character: a queue's, an entry's, a permission's.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Checks a number against the limits AWS names in its message; `default` stands in for none.
