@@ -367,7 +367,9 @@ fn queues_are_described_and_looked_after() {
         "{task}"
     );
     let over = raw(&cloud, "CancelMessageMoveTask", &[("TaskHandle", "x")]);
-    assert_eq!(text(&over.body, "Code"), "ResourceNotFoundException");
+    let (code, message) = sqs_error(&cloud, "CancelMessageMoveTask", json!({"TaskHandle": "x"}));
+    assert_eq!(text(&over.body, "Code"), code);
+    assert_eq!(text(&over.body, "Message"), message);
 
     done(&cloud, "PurgeQueue", &[("QueueUrl", &url)]);
     done(&cloud, "DeleteQueue", &[("QueueUrl", &url)]);
