@@ -10,8 +10,8 @@
 //! # }
 //! ```
 //!
-//! Calls go down only: `http` finds the service, the service works on its state, the state asks the clock and tells
-//! `events` what happened.
+//! Calls go down only: `server` takes a request, `service` finds the row of the service that it names, the service works on
+//! its state, the state asks the clock and tells `events` what happened. `tests/suite/structure.rs` has the whole house.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
 pub mod account;

@@ -192,6 +192,7 @@ fn what_is_given_up_is_followed_to_its_dead_letter_queue_and_back() {
 
 #[test]
 fn fifo_queues_tell_groups_duplicates_and_their_quota() {
+    // The calls beyond the quota are all of one second.
     let cloud = start_stopped();
     let queue = create_queue(
         &cloud,
