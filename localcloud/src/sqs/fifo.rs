@@ -11,9 +11,9 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>.
 
 use super::message::Message;
-use super::messages::{Counts, Delivery, Messages, OverLimit, Passed, Receive, Received, Refusal};
-use super::queue::{LONGEST_IN_FLIGHT, MOST_IN_FLIGHT};
+use super::queue::{MAX_IN_FLIGHT, MAX_TIME_IN_FLIGHT};
 use super::receipt::{Receipt, Receipts};
+use super::store::{Counts, Delivery, OverLimit, Passed, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
 use crate::ids;
 use rand::rngs::SmallRng;
@@ -248,7 +248,7 @@ impl State {
     }
 }
 
-impl Messages for Fifo {
+impl Store for Fifo {
     fn new_message_id(&mut self) -> String {
         ids::uuid(&mut self.random)
     }
@@ -290,7 +290,7 @@ impl Messages for Fifo {
         _repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
         let mut received = Received::default();
-        while received.deliveries.len() < receive.most && self.in_flight < MOST_IN_FLIGHT {
+        while received.deliveries.len() < receive.most && self.in_flight < MAX_IN_FLIGHT {
             let Some((_, group)) = self.ready.first().cloned() else {
                 break;
             };
@@ -338,7 +338,7 @@ impl Messages for Fifo {
     ) -> Result<Arc<Message>, Refusal> {
         let sequence = self.in_flight(receipt_handle)?;
         let stored = self.stored(sequence);
-        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
+        if now + timeout > stored.received_at + MAX_TIME_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
         stored.changed = true;

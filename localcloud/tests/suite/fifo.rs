@@ -6,7 +6,7 @@ use crate::support::*;
 use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
 use localcloud::sqs::message::Message;
-use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
+use localcloud::sqs::store::{Counts, Poll, Receive, Refusal, Store};
 use localcloud::{LocalCloud, Options};
 use proptest::prelude::*;
 use serde_json::{json, Value};

@@ -366,8 +366,8 @@ fn queues_are_described_and_looked_after() {
         text(task, "StartedTimestamp").parse::<u64>().is_ok(),
         "{task}"
     );
-    let over = raw(&cloud, "CancelMessageMoveTask", &[("TaskHandle", "x")]);
-    assert_eq!(text(&over.body, "Code"), "ResourceNotFoundException");
+    let none = raw(&cloud, "CancelMessageMoveTask", &[("TaskHandle", "x")]);
+    assert_eq!(text(&none.body, "Code"), "InvalidParameterValue");
 
     done(&cloud, "PurgeQueue", &[("QueueUrl", &url)]);
     done(&cloud, "DeleteQueue", &[("QueueUrl", &url)]);

@@ -51,8 +51,6 @@ const STILL: &[&str] = &[
     "src/lambda/mapping/mod.rs",
     "src/lambda/mapping/stream.rs",
     "src/lambda/mod.rs",
-    "src/sqs/deliver.rs",
-    "src/sqs/manage.rs",
 ];
 
 /// A name of a module that a file has, outside its tests.
