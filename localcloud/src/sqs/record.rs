@@ -70,7 +70,9 @@ impl QueueRecord {
     pub fn pass(&mut self, now: Millis) {
         let retention = Millis::from(self.settings.retention) * 1000;
         let passed = self.store.pass(now, retention);
-        for _ in passed.shown.iter().take(1000) {
+        // Behind a message in flight that grew too old, the rest of its group can be received now.
+        let freed = passed.expired.iter().filter(|_| self.fifo.is_some());
+        for _ in passed.shown.iter().chain(freed).take(1000) {
             self.arrivals.notify_one();
         }
         for message in &passed.shown {
