@@ -34,6 +34,7 @@ mod service;
 pub mod sqs;
 mod sse;
 pub mod sts;
+pub mod testing;
 pub mod wire;
 
 pub use account::{ACCOUNT, REGION};

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What each module of `src` may name, from the top to the bottom. `lib.rs` is the wiring and names all.
+/// What each module of `src` may name, from the top to the bottom. `lib` is `lib.rs`, the wiring, which names all.
 const HOUSE: &str = "
+    testing         lib
+    lib
     server          service lab_api cloud guard wire
     service         cloud lambda kinesis sqs sts guard wire faults events
     lab_api         sse cloud guard wire faults events
@@ -16,9 +18,9 @@ const HOUSE: &str = "
     lambda          kinesis sqs iam logs guard wire faults events
     kinesis         wire faults events
     sqs             wire faults events
+    sts             iam wire
     iam             wire faults
     logs            wire events
-    sts             wire
     guard           wire
     wire
     faults          events
@@ -41,16 +43,8 @@ const REASON: &str = "Long because";
 /// until it is taken out, so that the list only shrinks.
 const STILL: &[&str] = &[
     "kinesis -> lib",
-    "src/cloudformation/mod.rs",
-    "src/cloudformation/resources.rs",
-    "src/cloudformation/stack.rs",
-    "src/cloudformation/template.rs",
     "src/kinesis/mod.rs",
     "src/kinesis/records.rs",
-    "src/lambda/functions.rs",
-    "src/lambda/mapping/mod.rs",
-    "src/lambda/mapping/stream.rs",
-    "src/lambda/mod.rs",
 ];
 
 /// A name of a module that a file has, outside its tests.
