@@ -735,10 +735,10 @@ fn take_message(queue: &mut Value, kind: &str, event: &Value) {
             known(json!({"state": "visible"}));
         }
         "hidden" => {
-            let reader = messages[at.expect("a message that is there")]["reader"].clone();
             let message = &mut messages[at.expect("a message that is there")];
+            // It may have been visible again: then nobody has it.
+            message["state"] = json!("in-flight");
             message["until"] = event["until"].clone();
-            message["reader"] = reader;
         }
         "deleted" | "dead" | "expired" => {
             drop(messages.remove(at.expect("a message that is there")))
