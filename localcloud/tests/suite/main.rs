@@ -10,5 +10,6 @@ mod lambda;
 mod logs;
 mod mapping;
 mod queue;
+mod recorded;
 mod sqs;
 mod support;
