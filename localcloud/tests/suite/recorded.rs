@@ -5,8 +5,11 @@ mod compare;
 mod wire;
 
 use crate::support;
+use crate::support::functions::{create_function, create_role};
 use case::{Call, Case, Step};
 use compare::{broken, check, fill, Kept};
+use localcloud::LocalCloud;
+use serde_json::{json, Value};
 use std::fmt::Write;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -145,6 +148,10 @@ fn run(case: &Case, protocol: Protocol) -> Result<(), String> {
                 cloud.clock().advance(*by);
                 continue;
             }
+            Step::Given { kind, name, with } => {
+                provide(&cloud, kind, name, fill(with, &kept));
+                continue;
+            }
             Step::Call(call) => call,
         };
         let since = Instant::now();
@@ -180,6 +187,36 @@ fn run(case: &Case, protocol: Protocol) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a case begins with: a stream with so many shards; a function whose role may do all that a mapping needs.
+fn provide(cloud: &LocalCloud, kind: &str, name: &str, with: Value) {
+    match kind {
+        "stream" => {
+            let shards = with.as_u64().expect("a number of shards");
+            support::create_stream(cloud, name, shards as u32);
+        }
+        "function" => {
+            let policies = [
+                "AWSLambdaBasicExecutionRole",
+                "AWSLambdaSQSQueueExecutionRole",
+                "AWSLambdaKinesisExecutionRole",
+            ];
+            create_role(cloud, "function", &policies);
+            let send = json!({
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}],
+            });
+            let policy = [
+                ("RoleName", "function"),
+                ("PolicyName", "send"),
+                ("PolicyDocument", &send.to_string()),
+            ];
+            support::iam_raw(cloud, "PutRolePolicy", &policy);
+            create_function(cloud, name, with);
+        }
+        other => panic!("nothing is known of a {other}"),
+    }
 }
 
 fn report(case: &Case, call: &Call, answer: &Answer, difference: &str) -> String {

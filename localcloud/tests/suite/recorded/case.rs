@@ -21,6 +21,12 @@ pub struct Case {
 pub enum Step {
     /// The clock of the local cloud goes on by so much.
     Clock(Duration),
+    /// `given stream orders 2` or `given function worker {…}`: there is one, active.
+    Given {
+        kind: String,
+        name: String,
+        with: Value,
+    },
     Call(Call),
 }
 
@@ -126,6 +132,16 @@ fn add(service: &str, id: &str, steps: &mut Vec<Step>, statement: &str) {
             wrong("no time");
         };
         steps.push(Step::Clock(Duration::from_secs(seconds)));
+        return;
+    }
+    if let Some(given) = statement.strip_prefix("given ") {
+        let mut words = given.splitn(3, ' ');
+        let mut next = || words.next().unwrap_or("{}");
+        steps.push(Step::Given {
+            kind: next().to_owned(),
+            name: next().to_owned(),
+            with: json(next()),
+        });
         return;
     }
     if let Some(answer) = statement.strip_prefix(['=', '!']) {

@@ -93,7 +93,14 @@ fn compare(
                     differs()
                 };
             };
-            for (name, field) in fields {
+            // What is kept first: the rest may speak of it.
+            let is_kept = |field: &Value| {
+                let text = field.as_str().and_then(|text| text.strip_prefix('$'));
+                text.is_some_and(is_name)
+            };
+            let (first, rest): (Vec<_>, Vec<_>) =
+                fields.iter().partition(|(_, field)| is_kept(field));
+            for (name, field) in first.into_iter().chain(rest) {
                 let name = filled(name, kept);
                 compare(&format!("{path}.{name}"), field, others.get(&name), kept)?;
             }

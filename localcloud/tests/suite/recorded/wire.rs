@@ -173,6 +173,9 @@ fn rest_call(cloud: &LocalCloud, operation: &str, input: &Value) -> Answer {
     let response =
         exchange(cloud, &request(method, &path, &headers, body.as_bytes())).expect("an answer");
     let mut answer = json_answer(&response);
+    if operation != "Invoke" && response.body.is_empty() {
+        answer.outcome = answer.outcome.map(|_| json!({}));
+    }
     if operation == "Invoke" {
         answer.outcome = answer.outcome.map(|payload| {
             let header = |name| response.header(name).map(Value::from);
@@ -196,23 +199,39 @@ type Form = Vec<(String, String)>;
 
 fn query_call(cloud: &LocalCloud, version: &str, operation: &str, input: &Value) -> Answer {
     let mut form = vec![];
+    let mut caller = None;
     for (name, value) in input.as_object().into_iter().flatten() {
+        if name == "as" {
+            caller = Some(text(value));
+            continue;
+        }
         let is_document = name.ends_with("Document") || name.ends_with("Body");
         match value {
             Value::Object(_) if is_document => form.push((name.clone(), value.to_string())),
             _ => add(&mut form, name, value, ".member"),
         }
     }
-    let response = send_form(cloud, version, operation, form);
+    let response = send_form(cloud, version, operation, form, caller);
     xml_answer(&response, operation)
 }
 
-fn send_form(cloud: &LocalCloud, version: &str, operation: &str, form: Form) -> Response {
+/// `caller` is the access key that the call is signed with.
+fn send_form(
+    cloud: &LocalCloud,
+    version: &str,
+    operation: &str,
+    form: Form,
+    caller: Option<String>,
+) -> Response {
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("Action", operation), ("Version", version)])
         .extend_pairs(form)
         .finish();
-    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let signed = caller.map(|key| {
+        format!("AWS4-HMAC-SHA256 Credential={key}/20261125/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0")
+    });
+    let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
+    headers.extend(signed.as_deref().map(|value| ("authorization", value)));
     exchange(cloud, &request("POST", "/", &headers, body.as_bytes())).expect("an answer")
 }
 
@@ -268,7 +287,7 @@ fn sqs_query(cloud: &LocalCloud, operation: &str, input: &Value) -> Answer {
             add_sqs(&mut form, "", name, value);
         }
     }
-    let response = send_form(cloud, "2012-11-05", operation, form);
+    let response = send_form(cloud, "2012-11-05", operation, form, None);
     let mut answer = xml_answer(&response, operation);
     answer.outcome = answer.outcome.map(sqs_output);
     answer
