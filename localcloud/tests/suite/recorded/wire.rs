@@ -72,7 +72,8 @@ fn json_call(cloud: &LocalCloud, target: &str, operation: &str, input: &Value) -
 fn json_answer(response: &Response) -> Answer {
     let body = response.json();
     let outcome = if response.status < 300 {
-        Ok(body)
+        let is_empty = response.body.is_empty();
+        Ok(if is_empty { json!({}) } else { body })
     } else {
         let query = response.header("x-amzn-query-error");
         let query = query.and_then(|header| header.split(';').next());
@@ -173,9 +174,6 @@ fn rest_call(cloud: &LocalCloud, operation: &str, input: &Value) -> Answer {
     let response =
         exchange(cloud, &request(method, &path, &headers, body.as_bytes())).expect("an answer");
     let mut answer = json_answer(&response);
-    if operation != "Invoke" && response.body.is_empty() {
-        answer.outcome = answer.outcome.map(|_| json!({}));
-    }
     if operation == "Invoke" {
         answer.outcome = answer.outcome.map(|payload| {
             let header = |name| response.header(name).map(Value::from);
@@ -184,7 +182,7 @@ fn rest_call(cloud: &LocalCloud, operation: &str, input: &Value) -> Answer {
                 ("FunctionError", header("x-amz-function-error")),
                 ("ExecutedVersion", header("x-amz-executed-version")),
                 ("LogResult", header("x-amz-log-result")),
-                ("Payload", Some(payload)),
+                ("Payload", (!response.body.is_empty()).then_some(payload)),
             ];
             let there = fields
                 .into_iter()
