@@ -20,7 +20,8 @@ use wire::{Answer, Protocol};
 
 /// How long an answer may take to become the expected one.
 const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Longer than the patience of the clock, which goes on only while nobody asks.
+const LOOK_AGAIN: Duration = Duration::from_millis(120);
 /// So many cases at once.
 const WORKERS: usize = 4;
 
