@@ -5,7 +5,7 @@ mod compare;
 mod wire;
 
 use crate::support;
-use crate::support::functions::{create_function, create_role};
+use crate::support::functions::{create_role, function, lambda};
 use case::{Call, Case, Step};
 use compare::{broken, check, fill, Kept};
 use localcloud::LocalCloud;
@@ -150,7 +150,7 @@ fn run(case: &Case, protocol: Protocol) -> Result<(), String> {
                 continue;
             }
             Step::Given { kind, name, with } => {
-                provide(&cloud, kind, name, fill(with, &kept));
+                provide(&cloud, case, kind, name, fill(with, &kept));
                 continue;
             }
             Step::Call(call) => call,
@@ -181,7 +181,7 @@ fn run(case: &Case, protocol: Protocol) -> Result<(), String> {
                 }
                 Err(_) if call.again && since.elapsed() < PATIENCE => {
                     kept = before;
-                    thread::sleep(LOOK_AGAIN);
+                    wait(&cloud, case);
                 }
                 Err(difference) => return Err(report(case, call, &answer, &difference)),
             }
@@ -190,8 +190,16 @@ fn run(case: &Case, protocol: Protocol) -> Result<(), String> {
     Ok(())
 }
 
+/// Between two tries; a clock that only the case moves goes on by a second.
+fn wait(cloud: &LocalCloud, case: &Case) {
+    thread::sleep(LOOK_AGAIN);
+    if case.moves_the_clock() {
+        cloud.clock().advance(Duration::from_secs(1));
+    }
+}
+
 /// What a case begins with: a stream with so many shards; a function whose role may do all that a mapping needs.
-fn provide(cloud: &LocalCloud, kind: &str, name: &str, with: Value) {
+fn provide(cloud: &LocalCloud, case: &Case, kind: &str, name: &str, with: Value) {
     match kind {
         "stream" => {
             let shards = with.as_u64().expect("a number of shards");
@@ -214,7 +222,16 @@ fn provide(cloud: &LocalCloud, kind: &str, name: &str, with: Value) {
                 ("PolicyDocument", &send.to_string()),
             ];
             support::iam_raw(cloud, "PutRolePolicy", &policy);
-            create_function(cloud, name, with);
+            let input = function(name, with);
+            let created = lambda(cloud, "POST", "/2015-03-31/functions", &input);
+            assert_eq!(created.status, 201, "{created:?}");
+            let (since, path) = (Instant::now(), format!("/2015-03-31/functions/{name}"));
+            while lambda(cloud, "GET", &path, &Value::Null).json()["Configuration"]["State"]
+                != "Active"
+            {
+                assert!(since.elapsed() < PATIENCE, "{name} doesn't become active");
+                wait(cloud, case);
+            }
         }
         other => panic!("nothing is known of a {other}"),
     }
