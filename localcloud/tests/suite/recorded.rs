@@ -101,6 +101,18 @@ fn each_case_has_a_name_of_its_own() {
     }
 }
 
+#[test]
+fn the_appendix_counts_the_cases() {
+    let page = include_str!("../../../book/differences.md");
+    for (service, _) in TABLES {
+        let row = format!(
+            "| `localcloud/tests/recorded/{service}.md` | {} |",
+            cases(service).len()
+        );
+        assert!(page.contains(&row), "book/differences.md lacks {row}");
+    }
+}
+
 /// Runs every case of a table and tells of all that differ.
 fn answers_as_recorded(service: &str, protocol: Protocol) {
     let only = std::env::var("RECORDED_CASE").ok();

@@ -287,7 +287,7 @@ fn sqs_query(cloud: &LocalCloud, operation: &str, input: &Value) -> Answer {
     }
     let response = send_form(cloud, "2012-11-05", operation, form, None);
     let mut answer = xml_answer(&response, operation);
-    answer.outcome = answer.outcome.map(sqs_output);
+    answer.outcome = answer.outcome.map(|output| sqs_output(operation, output));
     answer
 }
 
@@ -323,7 +323,7 @@ fn add_sqs(form: &mut Form, prefix: &str, name: &str, value: &Value) {
 }
 
 /// The output as its JSON has it.
-fn sqs_output(output: Value) -> Value {
+fn sqs_output(operation: &str, output: Value) -> Value {
     let Value::Object(fields) = output else {
         return json!({});
     };
@@ -346,8 +346,14 @@ fn sqs_output(output: Value) -> Value {
             "Tag" => ("Tags".to_owned(), named("Key")),
             "Message" if list[0].is_object() => (
                 "Messages".to_owned(),
-                list.into_iter().map(sqs_output).collect(),
+                list.into_iter()
+                    .map(|message| sqs_output(operation, message))
+                    .collect(),
             ),
+            "QueueUrl" if operation == "ListQueues" => ("QueueUrls".to_owned(), Value::Array(list)),
+            "QueueUrl" if operation == "ListDeadLetterSourceQueues" => {
+                ("queueUrls".to_owned(), Value::Array(list))
+            }
             "BatchResultErrorEntry" => ("Failed".to_owned(), Value::Array(list)),
             "ListMessageMoveTasksResultEntry" => ("Results".to_owned(), Value::Array(list)),
             entry if entry.ends_with("BatchResultEntry") => {
