@@ -332,3 +332,64 @@ fn broken_values(value: &Value) -> Vec<Value> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fits(expected: &Value, found: &Value) -> bool {
+        compare("", expected, Some(found), &mut Kept::new()).is_ok()
+    }
+
+    #[test]
+    fn marks_stand_for_what_the_readme_says() {
+        assert!(fits(&json!("a<any>c"), &json!("abc")) && !fits(&json!("a<any>c"), &json!("abd")));
+        assert!(fits(&json!("<3 a>!"), &json!("aaa!")) && !fits(&json!("<3 a>!"), &json!("aa!")));
+        assert!(fits(&json!("<base64 hello>"), &json!("aGVsbG8=")));
+        assert!(fits(&json!({"a": "<absent>"}), &json!({"b": 1})));
+        assert!(!fits(&json!({"a": "<absent>"}), &json!({"a": null})));
+        assert!(fits(&json!(["<unordered>", 1, 2]), &json!([2, 1])));
+        assert!(!fits(&json!(["<unordered>", 1, 2]), &json!([2, 1, 3])));
+        assert!(fits(&json!(["<some>", 1]), &json!([2, 1, 3])));
+        assert!(!fits(&json!([1]), &json!([1, 2])));
+        assert!(fits(&json!({"a": 1}), &json!(r#"{"a": 1, "b": 2}"#)));
+        assert!(fits(&json!({"a": 1}), &json!("%7B%22a%22%3A1%7D")));
+    }
+
+    #[test]
+    fn what_is_kept_is_compared_and_filled_in() {
+        let same = json!({"id": "$id", "arn": "queue/$id", "other": "<not $id>"});
+        assert!(fits(
+            &same,
+            &json!({"id": "7", "arn": "queue/7", "other": "8"})
+        ));
+        assert!(!fits(
+            &same,
+            &json!({"id": "7", "arn": "queue/8", "other": "8"})
+        ));
+        assert!(!fits(
+            &same,
+            &json!({"id": "7", "arn": "queue/7", "other": "7"})
+        ));
+    }
+
+    /// Each broken expectation differs from the answer that the whole one fits.
+    #[test]
+    fn a_broken_expectation_fits_no_more() {
+        let found = json!({"a": "abc", "b": [1, 2], "c": true, "d": null, "f": "x"});
+        let fields = json!({"a": "a<any>", "b": ["<unordered>", 2, 1], "c": true, "d": null, "e": "<absent>", "f": "$f"});
+        let answer = Answer {
+            status: 200,
+            outcome: Ok(found),
+        };
+        let status = Some(200);
+        let expected = Expected::Answer { status, fields };
+        check(&expected, &answer, &mut Kept::new()).expect("it fits");
+        let broken = broken(&expected);
+        assert_eq!(broken.len(), 10);
+        for broken in broken {
+            check(&broken, &answer, &mut Kept::new()).expect_err("it differs");
+        }
+    }
+}
