@@ -16,7 +16,7 @@ mod reshard;
 mod told;
 
 use crate::clock::{Clock, Millis};
-use crate::events::{Events, LONGEST_TEXT};
+use crate::events::{Events, MAX_TEXT};
 use crate::wire::error::ApiError;
 use crate::{ACCOUNT, REGION};
 use axum::body::Body;
@@ -681,7 +681,7 @@ fn text<'a>(input: &'a Value, name: &str) -> &'a str {
 /// What a person may read of a record's data, given in base64, as far as the feed shows it.
 fn readable(data: &str) -> String {
     // Four bytes a character at the most, in groups of three.
-    let longest = (LONGEST_TEXT * 4).div_ceil(3) * 4;
+    let longest = (MAX_TEXT * 4).div_ceil(3) * 4;
     let begin = data.get(..longest).unwrap_or(data);
     let bytes = BASE64_STANDARD.decode(begin).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

@@ -4,7 +4,7 @@
 use super::records::{number_of, range};
 use super::{is_open, is_there, readable, seconds, Kinesis};
 use crate::clock::Millis;
-use crate::events::{self, Event, MOST_SHOWN};
+use crate::events::{self, Event, MAX_SHOWN};
 use ferrokinesis::sequence::{parse_sequence, stringify_sequence, SeqObj};
 use ferrokinesis::types::{ConsumerStatus, Shard, Stream, StreamStatus};
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ impl Kinesis {
             records.extend(self.last_of_shard(stream, index as i64, shard).await);
         }
         records.sort_by(|a, b| (a.at, &a.sequence).cmp(&(b.at, &b.sequence)));
-        records.split_off(records.len().saturating_sub(MOST_SHOWN))
+        records.split_off(records.len().saturating_sub(MAX_SHOWN))
     }
 
     async fn last_of_shard(
@@ -150,14 +150,14 @@ impl Kinesis {
         // A shard counts its records.
         let count = self.store().current_shard_seq(name, index).await;
         let from = stringify_sequence(&SeqObj {
-            seq_ix: Some(count.saturating_sub(MOST_SHOWN as u64)),
+            seq_ix: Some(count.saturating_sub(MAX_SHOWN as u64)),
             seq_time: Some(0),
             ..first
         });
         let (from, to) = range(index, &from);
         let found = self
             .store()
-            .get_records_range_limited(name, &from, &to, 2 * MOST_SHOWN)
+            .get_records_range_limited(name, &from, &to, 2 * MAX_SHOWN)
             .await;
         let kept = Millis::from(stream.retention_period_hours) * 60 * 60 * 1000;
         let oldest = seconds(self.0.clock.now().saturating_sub(kept));
