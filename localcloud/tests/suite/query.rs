@@ -367,7 +367,7 @@ fn queues_are_described_and_looked_after() {
         "{task}"
     );
     let over = raw(&cloud, "CancelMessageMoveTask", &[("TaskHandle", "x")]);
-    assert_eq!(text(&over.body, "Code"), "ResourceNotFoundException");
+    assert_eq!(text(&over.body, "Code"), "InvalidParameterValue");
 
     done(&cloud, "PurgeQueue", &[("QueueUrl", &url)]);
     done(&cloud, "DeleteQueue", &[("QueueUrl", &url)]);
