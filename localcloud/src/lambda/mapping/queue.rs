@@ -2,9 +2,12 @@
 //! timeout, or goes to its dead-letter queue.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
 
-use super::{answer, queue_url, Poller, Source};
+use super::answer;
+use super::poller::Poller;
+use super::settings::Source;
+use super::state::queue_url;
 use crate::account::REGION;
-use crate::lambda::LARGEST_PAYLOAD;
+use crate::lambda::invocation::MAX_PAYLOAD;
 use crate::sqs::Sqs;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
@@ -14,7 +17,7 @@ use tokio::task::JoinSet;
 
 /// A poll that found nothing is repeated after so long, whatever happens.
 const LONG_POLL: u64 = 20_000;
-const MOST_IN_A_RECEIVE: usize = 10;
+const MAX_IN_A_RECEIVE: usize = 10;
 
 /// A message on its way to the function.
 struct Message {
@@ -74,10 +77,11 @@ impl Queue {
         let (mut batch, mut bytes, mut ends) = (Vec::new(), 0, None);
         loop {
             let is_over = self.poller.is_stopped() || ends.is_some_and(|ends| clock.now() >= ends);
-            if is_over || batch.len() == settings.batch_size || bytes >= LARGEST_PAYLOAD {
+            if is_over || batch.len() == settings.batch_size || bytes >= MAX_PAYLOAD {
                 return batch;
             }
-            let room = (settings.batch_size - batch.len()).min(MOST_IN_A_RECEIVE);
+            let polled_at = clock.now();
+            let room = (settings.batch_size - batch.len()).min(MAX_IN_A_RECEIVE);
             let Some(received) = self.receive(room) else {
                 if !batch.is_empty() {
                     return batch;
@@ -93,7 +97,7 @@ impl Queue {
                 .sum::<usize>();
             batch.extend(wanted);
             if !batch.is_empty() {
-                ends.get_or_insert(clock.now() + settings.window);
+                ends.get_or_insert(polled_at + settings.window);
             }
             if is_all {
                 tokio::select! {
@@ -170,7 +174,8 @@ impl Queue {
             "eventSourceARN": self.arn,
             "awsRegion": REGION,
         });
-        if !message["MD5OfMessageAttributes"].is_null() {
+        // As recorded: without attributes it is null in a batch that was gathered, and absent in any other.
+        if !message["MD5OfMessageAttributes"].is_null() || self.poller.settings.window > 0 {
             event["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"].clone();
         }
         event
@@ -183,7 +188,7 @@ impl Queue {
             let (mut event, mut bytes) = (Vec::new(), 0);
             while let Some(message) = batch.next_if(|message| {
                 bytes += message.json.len() + 1;
-                event.is_empty() || bytes < LARGEST_PAYLOAD
+                event.is_empty() || bytes < MAX_PAYLOAD
             }) {
                 event.push(message);
             }
@@ -216,7 +221,7 @@ impl Queue {
 
     async fn delete(&self, messages: impl Iterator<Item = &Message>) {
         let messages: Vec<_> = messages.collect();
-        for several in messages.chunks(MOST_IN_A_RECEIVE) {
+        for several in messages.chunks(MAX_IN_A_RECEIVE) {
             let entries: Vec<_> = several
                 .iter()
                 .enumerate()

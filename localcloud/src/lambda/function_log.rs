@@ -2,24 +2,23 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>, and for the format JSON
 //! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
 
-use super::functions::Config;
+use super::config::Config;
+use super::names::VERSION;
 use crate::clock::Clock;
 use crate::iam::Iam;
+use crate::lock::lock;
 use crate::logs::{group_arn, Logs};
 use crate::wire::query::timestamp;
 use serde_json::{json, Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How much of an invocation's lines its caller can have, in bytes.
 const TAIL: usize = 4 * 1024;
-/// There are no others.
-// Differs from AWS: one-version: functions have no published versions and no aliases.
-pub const VERSION: &str = "$LATEST";
 
 /// The log stream of one process.
-pub struct Journal {
+pub struct FunctionLog {
     clock: Clock,
     iam: Iam,
     logs: Logs,
@@ -61,11 +60,11 @@ impl End {
     }
 }
 
-impl Journal {
+impl FunctionLog {
     /// The stream is named as AWS does: the date, the version and 32 hexadecimal digits.
     pub fn new(clock: Clock, iam: Iam, logs: Logs, config: Arc<Config>, unique: &str) -> Self {
         let date = timestamp(clock.now())[..10].replace('-', "/");
-        let journal = Self {
+        let log = Self {
             stream: format!("{date}/[{VERSION}]{unique}"),
             clock,
             iam,
@@ -74,8 +73,8 @@ impl Journal {
             permitted: AtomicBool::new(false),
             tail: Mutex::default(),
         };
-        journal.ask_permission();
-        journal
+        log.ask_permission();
+        log
     }
 
     pub fn stream(&self) -> &str {
@@ -201,7 +200,7 @@ impl Journal {
     }
 
     fn tail(&self) -> MutexGuard<'_, String> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tail)
     }
 }
 
