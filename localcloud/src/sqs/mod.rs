@@ -22,13 +22,13 @@ use crate::clock::{Clock, Millis};
 use crate::events::{self, Event, Events, MessageState, MAX_SHOWN};
 use crate::faults::{Faults, Kind};
 use crate::ids;
+use crate::ids::Random;
 use crate::wire::error::ApiError;
 use attributes::Settings;
 use deduplication::Memory;
 use message::Message;
 use messages::Messages;
 use quota::Quota;
-use rand::rngs::SmallRng;
 use redrive::MoveTask;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
@@ -88,7 +88,7 @@ struct State {
     tasks: Vec<MoveTask>,
     /// How many more bytes can be taken in before the queues are counted again.
     room: usize,
-    random: SmallRng,
+    random: Random,
 }
 
 /// A queue and what is known of it.

@@ -13,7 +13,7 @@ use super::messages::{
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
 use crate::ids;
-use rand::rngs::SmallRng;
+use crate::ids::Random;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
@@ -48,7 +48,7 @@ pub struct Queue {
     bytes: usize,
     next: Sequence,
     receipts: Receipts,
-    random: SmallRng,
+    random: Random,
 }
 
 struct Stored {
