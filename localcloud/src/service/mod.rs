@@ -163,7 +163,13 @@ impl<'a> Request<'a> {
         if let Some(target) = head.headers.get("x-amz-target") {
             return Self::json(head, target.to_str().unwrap_or_default(), body);
         }
-        let form = Form::parse(body);
+        // A GET has the parameters in its URL. It comes here when it is signed: any page could make a browser send others.
+        let url = head.uri.query().unwrap_or_default();
+        let form = Form::parse(if body.is_empty() {
+            url.as_bytes()
+        } else {
+            body
+        });
         match signed_for(&head.headers) {
             Some(service) if form.get("Action").is_none() => Self::strange(head, service),
             service => Self::query(head, form, service),

@@ -45,8 +45,6 @@ const STILL: &[&str] = &[
     "kinesis -> lib",
     "src/kinesis/mod.rs",
     "src/kinesis/records.rs",
-    "src/sqs/deliver.rs",
-    "src/sqs/manage.rs",
 ];
 
 /// A name of a module that a file has, outside its tests.

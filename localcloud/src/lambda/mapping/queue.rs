@@ -90,7 +90,7 @@ impl Queue {
                 continue;
             };
             let is_all = received.len() < room;
-            let wanted = self.wanted(received).await;
+            let wanted = self.wanted(received);
             bytes += wanted
                 .iter()
                 .map(|message| message.json.len())
@@ -103,7 +103,7 @@ impl Queue {
                 tokio::select! {
                     () = self.poller.stopped() => {}
                     // An error shows at the next receive.
-                    _ = self.sqs().stir(&self.url, clock.now() + LONG_POLL) => {}
+                    _ = self.sqs().wait_for_messages(&self.url, clock.now() + LONG_POLL) => {}
                     () = clock.sleep_until(ends.unwrap_or_default()), if ends.is_some() => {}
                 }
             }
@@ -121,7 +121,7 @@ impl Queue {
     }
 
     /// The messages that the filter lets pass. The others are deleted.
-    async fn wanted(&self, received: Vec<Value>) -> Vec<Message> {
+    fn wanted(&self, received: Vec<Value>) -> Vec<Message> {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         for message in received {
             let event = self.event(&message);
@@ -136,7 +136,7 @@ impl Queue {
                 false => unwanted.push(message),
             }
         }
-        self.delete(unwanted.iter()).await;
+        self.delete(unwanted.iter());
         wanted
     }
 
@@ -195,7 +195,7 @@ impl Queue {
             let failures = self.failures(&event).await;
             let done = event.iter().enumerate();
             let done = done.filter(|(place, _)| !failures.contains(place));
-            self.delete(done.map(|(_, message)| message)).await;
+            self.delete(done.map(|(_, message)| message));
             if !failures.is_empty() && self.poller.settings.source.is_fifo() {
                 // The next event may go on with a group of which this one failed.
                 return;
@@ -219,20 +219,12 @@ impl Queue {
         }
     }
 
-    async fn delete(&self, messages: impl Iterator<Item = &Message>) {
-        let messages: Vec<_> = messages.collect();
-        for several in messages.chunks(MAX_IN_A_RECEIVE) {
-            let entries: Vec<_> = several
-                .iter()
-                .enumerate()
-                .map(|(id, message)| {
-                    json!({ "Id": id.to_string(), "ReceiptHandle": message.receipt_handle })
-                })
-                .collect();
-            let input = json!({ "QueueUrl": self.url, "Entries": entries });
-            // What can't be deleted, as its visibility timeout is over, comes once more.
-            let _ = self.poller.mappings.sqs("DeleteMessageBatch", &input).await;
-        }
+    fn delete<'a>(&self, messages: impl Iterator<Item = &'a Message>) {
+        let handles: Vec<_> = messages
+            .map(|message| message.receipt_handle.as_str())
+            .collect();
+        // An error shows at the next receive.
+        let _ = self.sqs().delete(&self.url, &handles);
     }
 
     fn sqs(&self) -> &Sqs {

@@ -1,13 +1,13 @@
 //! The operations on queues: create, find, describe, change, delete.
 
 use super::attributes::{check_names, Settings};
+use super::errors::{in_range, invalid_parameter, is_name_byte, missing, no_such_queue, sqs_error};
 use super::fifo::Fifo;
-use super::messages::Messages;
+use super::names::{arn_of, name_in, url_of};
 use super::queue::Queue;
-use super::{
-    arn_of, in_range, invalid_parameter, is_label, is_name_byte, missing, name_in, no_such_queue,
-    sqs_error, url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
-};
+use super::record::{Memories, QueueRecord};
+use super::state::{Shared, MAX_QUEUES};
+use super::store::Store;
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::Event;
@@ -16,21 +16,18 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// A deleted queue's name is free again, and a queue can be purged again, after this long.
 const ONE_MINUTE: Millis = 60_000;
-const MOST_TAGS: usize = 50;
-/// How many actions a permission may name.
-const MOST_ACTIONS: usize = 7;
+const MAX_TAGS: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[derive(Default)]
-pub struct CreateQueue {
+pub struct CreateQueueRequest {
     queue_name: String,
     attributes: BTreeMap<String, String>,
     #[serde(rename = "tags")]
@@ -45,13 +42,13 @@ pub struct QueueUrl {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct OneQueue {
+pub struct QueueRequest {
     queue_url: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct GetQueueUrl {
+pub struct GetQueueUrlRequest {
     queue_name: String,
     #[serde(rename = "QueueOwnerAWSAccountId")]
     owner: Option<String>,
@@ -59,7 +56,7 @@ pub struct GetQueueUrl {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct ListQueues {
+pub struct ListQueuesRequest {
     queue_name_prefix: String,
     next_token: Option<String>,
     max_results: Option<i64>,
@@ -67,7 +64,7 @@ pub struct ListQueues {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Queues {
+pub struct ListQueuesResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     queue_urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,14 +73,14 @@ pub struct Queues {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct ListDeadLetterSourceQueues {
+pub struct ListDeadLetterSourceQueuesRequest {
     queue_url: String,
     next_token: Option<String>,
     max_results: Option<i64>,
 }
 
 #[derive(Serialize)]
-pub struct SourceQueues {
+pub struct ListDeadLetterSourceQueuesResult {
     #[serde(rename = "queueUrls")]
     queue_urls: Vec<String>,
     #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
@@ -92,21 +89,21 @@ pub struct SourceQueues {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct GetQueueAttributes {
+pub struct GetQueueAttributesRequest {
     queue_url: String,
     attribute_names: Vec<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct QueueAttributes {
+pub struct GetQueueAttributesResult {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'static str, String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct SetQueueAttributes {
+pub struct SetQueueAttributesRequest {
     queue_url: String,
     attributes: BTreeMap<String, String>,
 }
@@ -122,25 +119,15 @@ pub struct Tags {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct UntagQueue {
+pub struct UntagQueueRequest {
     queue_url: String,
     tag_keys: Vec<String>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Permission {
-    queue_url: String,
-    label: String,
-    #[serde(rename = "AWSAccountIds")]
-    accounts: Vec<String>,
-    actions: Vec<String>,
-}
-
-impl Sqs {
-    pub(super) fn create_queue(
+impl Shared {
+    pub fn create_queue(
         &self,
-        input: CreateQueue,
+        input: CreateQueueRequest,
         base: &str,
     ) -> Result<QueueUrl, ApiError> {
         let name = input.queue_name;
@@ -148,13 +135,13 @@ impl Sqs {
         let mut attributes = input.attributes;
         let fifo = is_fifo(&name, attributes.remove("FifoQueue"))?;
         check_tags(&input.tags)?;
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut state = self.lock();
         let created = QueueUrl {
             queue_url: url_of(base, &name),
         };
-        if let Some(entry) = state.queues.get(&name) {
-            return match entry.settings.differs_in(&attributes)? {
+        if let Some(queue) = state.queues.get(&name) {
+            return match queue.settings.differs_in(&attributes)? {
                 None => Ok(created),
                 Some(attribute) => Err(ApiError::sender(
                     "QueueAlreadyExists",
@@ -173,11 +160,11 @@ impl Sqs {
                     .to_owned(),
             ));
         }
-        if state.queues.len() == MOST_QUEUES {
+        if state.queues.len() == MAX_QUEUES {
             return Err(ApiError::sender(
                 "OverLimit",
                 format!(
-                    "The local cloud keeps {MOST_QUEUES} queues at the most: delete some first."
+                    "The local cloud keeps {MAX_QUEUES} queues at the most: delete some first."
                 ),
             ));
         }
@@ -186,16 +173,16 @@ impl Sqs {
         state.check_redrive(&settings, &arn_of(&name), now)?;
         // Not of its name: experiments take random ones, and the same seed is to repeat them.
         let seed = state.random.next_u64();
-        let queue: Box<dyn Messages> = match fifo {
+        let store: Box<dyn Store> = match fifo {
             true => Box::new(Fifo::new(seed)),
             false => Box::new(Queue::new(seed)),
         };
-        let entry = Entry {
+        let queue = QueueRecord {
             name: name.clone(),
-            events: self.0.events.clone(),
+            events: self.events.clone(),
             readers: HashMap::new(),
             settings,
-            queue,
+            store,
             fifo: fifo.then(Memories::default),
             tags: input.tags,
             created_at: now,
@@ -203,26 +190,26 @@ impl Sqs {
             purged_at: None,
             arrivals: Arc::new(Notify::new()),
         };
-        let events = &self.0.events;
-        events.emit(|| Event::QueueCreated(entry.shown()));
-        state.queues.insert(name, entry);
+        let events = &self.events;
+        events.emit(|| Event::QueueCreated(queue.shown()));
+        state.queues.insert(name, queue);
         Ok(created)
     }
 
-    pub(super) fn delete_queue(&self, input: OneQueue) -> Result<(), ApiError> {
+    pub fn delete_queue(&self, input: QueueRequest) -> Result<(), ApiError> {
         let name = name_in(&input.queue_url)?;
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut state = self.lock();
-        let entry = state.queues.remove(name).ok_or_else(no_such_queue)?;
-        entry.arrivals.notify_waiters();
-        entry.tell(|queue| Event::QueueDeleted { queue });
+        let queue = state.queues.remove(name).ok_or_else(no_such_queue)?;
+        queue.arrivals.notify_waiters();
+        queue.tell(|queue| Event::QueueDeleted { queue });
         state.deleted.insert(name.to_owned(), now);
         Ok(())
     }
 
-    pub(super) fn get_queue_url(
+    pub fn get_queue_url(
         &self,
-        input: GetQueueUrl,
+        input: GetQueueUrlRequest,
         base: &str,
     ) -> Result<QueueUrl, ApiError> {
         let name = input.queue_name;
@@ -238,264 +225,141 @@ impl Sqs {
         })
     }
 
-    pub(super) fn list_queues(&self, input: ListQueues, base: &str) -> Result<Queues, ApiError> {
+    pub fn list_queues(
+        &self,
+        input: ListQueuesRequest,
+        base: &str,
+    ) -> Result<ListQueuesResult, ApiError> {
         let state = self.lock();
         let names = state
             .queues
             .keys()
             .filter(|name| name.starts_with(&input.queue_name_prefix));
         let (names, next_token) = page(names, input.next_token, input.max_results)?;
-        Ok(Queues {
+        Ok(ListQueuesResult {
             queue_urls: names.iter().map(|name| url_of(base, name)).collect(),
             next_token,
         })
     }
 
-    pub(super) fn list_dead_letter_source_queues(
+    pub fn list_dead_letter_source_queues(
         &self,
-        input: ListDeadLetterSourceQueues,
+        input: ListDeadLetterSourceQueuesRequest,
         base: &str,
-    ) -> Result<SourceQueues, ApiError> {
+    ) -> Result<ListDeadLetterSourceQueuesResult, ApiError> {
         let name = name_in(&input.queue_url)?;
         let mut state = self.lock();
-        let arn = state.entry(name, self.0.clock.now())?.arn();
+        let arn = state.queue(name, self.clock.now())?.arn();
         let sources = state
             .queues
             .values()
-            .filter(|entry| entry.gives_up_to(&arn))
-            .map(|entry| &entry.name);
+            .filter(|queue| queue.gives_up_to(&arn))
+            .map(|queue| &queue.name);
         let (names, next_token) = page(sources, input.next_token, input.max_results)?;
-        Ok(SourceQueues {
+        Ok(ListDeadLetterSourceQueuesResult {
             queue_urls: names.iter().map(|name| url_of(base, name)).collect(),
             next_token,
         })
     }
 
-    pub(super) fn get_queue_attributes(
+    pub fn get_queue_attributes(
         &self,
-        input: GetQueueAttributes,
-    ) -> Result<QueueAttributes, ApiError> {
+        input: GetQueueAttributesRequest,
+    ) -> Result<GetQueueAttributesResult, ApiError> {
         let names = input.attribute_names;
-        self.with_queue(&input.queue_url, |entry, _| {
+        self.with_queue(&input.queue_url, |queue, _| {
             check_names(&names)?;
             let all = names.iter().any(|name| name == "All");
-            let mut attributes = entry.attributes();
+            let mut attributes = queue.attributes();
             attributes.retain(|name, _| all || names.iter().any(|asked| asked == name));
-            Ok(QueueAttributes { attributes })
+            Ok(GetQueueAttributesResult { attributes })
         })
     }
 
-    pub(super) fn set_queue_attributes(&self, input: SetQueueAttributes) -> Result<(), ApiError> {
+    pub fn set_queue_attributes(&self, input: SetQueueAttributesRequest) -> Result<(), ApiError> {
         let name = name_in(&input.queue_url)?;
         if input.attributes.is_empty() {
             return Err(missing("Attribute.Name"));
         }
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut state = self.lock();
-        let mut settings = state.entry(name, now)?.settings.clone();
+        let mut settings = state.queue(name, now)?.settings.clone();
         settings.set(&input.attributes)?;
         if input.attributes.contains_key("RedrivePolicy") {
             state.check_redrive(&settings, &arn_of(name), now)?;
         }
-        let entry = state.entry(name, now)?;
+        let queue = state.queue(name, now)?;
         let delay = settings.delay;
-        if delay != entry.settings.delay {
-            entry.queue.delay_anew(now, Millis::from(delay) * 1000);
-            entry.arrivals.notify_waiters();
+        if delay != queue.settings.delay {
+            queue.store.delay_anew(now, Millis::from(delay) * 1000);
+            queue.arrivals.notify_waiters();
         }
-        entry.settings = settings;
-        entry.modified_at = now;
-        self.0.events.emit(|| Event::QueueChanged(entry.shown()));
+        queue.settings = settings;
+        queue.modified_at = now;
+        self.events.emit(|| Event::QueueChanged(queue.shown()));
         Ok(())
     }
 
     // Differs from AWS: purge-at-once: PurgeQueue and DeleteQueue are done when they answer; AWS takes up to 60 seconds.
-    pub(super) fn purge_queue(&self, input: OneQueue) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, now| {
-            if entry.purged_at.is_some_and(|at| at + ONE_MINUTE > now) {
+    pub fn purge_queue(&self, input: QueueRequest) -> Result<(), ApiError> {
+        self.with_queue(&input.queue_url, |queue, now| {
+            if queue.purged_at.is_some_and(|at| at + ONE_MINUTE > now) {
                 return Err(sqs_error(
                     "PurgeQueueInProgress",
                     format!(
                         "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
-                        entry.name
+                        queue.name
                     ),
                 )
                 .with_status(403));
             }
-            entry.purged_at = Some(now);
-            entry.queue.purge();
-            if let Some(memories) = &mut entry.fifo {
+            queue.purged_at = Some(now);
+            queue.store.purge();
+            if let Some(memories) = &mut queue.fifo {
                 memories.forget();
             }
-            entry.readers.clear();
-            entry.tell(|queue| Event::Purged { queue });
+            queue.readers.clear();
+            queue.tell(|queue| Event::Purged { queue });
             Ok(())
         })
     }
 
-    pub(super) fn tag_queue(&self, input: Tags) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, _| {
-            let mut tags = entry.tags.clone();
+    pub fn tag_queue(&self, input: Tags) -> Result<(), ApiError> {
+        self.with_queue(&input.queue_url, |queue, _| {
+            let mut tags = queue.tags.clone();
             tags.extend(input.tags);
             check_tags(&tags)?;
-            entry.tags = tags;
+            queue.tags = tags;
             Ok(())
         })
     }
 
-    pub(super) fn untag_queue(&self, input: UntagQueue) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, _| {
-            entry.tags.retain(|key, _| !input.tag_keys.contains(key));
+    pub fn untag_queue(&self, input: UntagQueueRequest) -> Result<(), ApiError> {
+        self.with_queue(&input.queue_url, |queue, _| {
+            queue.tags.retain(|key, _| !input.tag_keys.contains(key));
             Ok(())
         })
     }
 
-    pub(super) fn list_queue_tags(&self, input: OneQueue) -> Result<Tags, ApiError> {
-        self.with_queue(&input.queue_url, |entry, _| {
+    pub fn list_queue_tags(&self, input: QueueRequest) -> Result<Tags, ApiError> {
+        self.with_queue(&input.queue_url, |queue, _| {
             Ok(Tags {
                 queue_url: String::new(),
-                tags: entry.tags.clone(),
+                tags: queue.tags.clone(),
             })
         })
     }
-
-    // Differs from AWS: no-signatures: signatures and queue policies are kept and shown, but every caller may do everything.
-    pub(super) fn add_permission(&self, input: Permission) -> Result<(), ApiError> {
-        for (name, empty) in [
-            ("Label", input.label.is_empty()),
-            ("AWSAccountIds", input.accounts.is_empty()),
-            ("Actions", input.actions.is_empty()),
-        ] {
-            if empty {
-                return Err(missing(name));
-            }
-        }
-        if !is_label(&input.label) {
-            return Err(invalid_parameter(format!(
-                "Value {} for parameter Label is invalid. Reason: Can only include alphanumeric characters, hyphens, \
-                 or underscores. 1 to 80 in length.",
-                input.label
-            )));
-        }
-        let is_account = |id: &&String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
-        if let Some(account) = input.accounts.iter().find(|id| !is_account(id)) {
-            return Err(invalid_parameter(format!(
-                "Value [{account}] for parameter PrincipalId is invalid. Reason: Unable to verify principal."
-            )));
-        }
-        let is_action = |action: &String| action == "*" || OPERATIONS.contains(&action.as_str());
-        if let Some(action) = input.actions.iter().find(|action| !is_action(action)) {
-            return Err(invalid_parameter(format!(
-                "Value SQS:{action} for parameter ActionName is invalid. Reason: It is no action of SQS."
-            )));
-        }
-        if input.actions.len() > MOST_ACTIONS {
-            return Err(ApiError::sender(
-                "OverLimit",
-                format!(
-                    "{} Actions were found, maximum allowed is {MOST_ACTIONS}.",
-                    input.actions.len()
-                ),
-            ));
-        }
-        self.with_queue(&input.queue_url, |entry, now| {
-            let mut policy = entry.policy();
-            let statements = statements(&mut policy);
-            if statements
-                .iter()
-                .any(|statement| statement["Sid"] == input.label.as_str())
-            {
-                return Err(invalid_parameter(format!(
-                    "Value {} for parameter Label is invalid. Reason: Already exists.",
-                    input.label
-                )));
-            }
-            let principals = input
-                .accounts
-                .iter()
-                .map(|id| format!("arn:aws:iam::{id}:root"));
-            let actions = input.actions.iter().map(|action| format!("SQS:{action}"));
-            statements.push(json!({
-                "Sid": input.label,
-                "Effect": "Allow",
-                "Principal": { "AWS": one_or_many(principals) },
-                "Action": one_or_many(actions),
-                "Resource": arn_of(&entry.name),
-            }));
-            entry.settings.policy = Some(policy.to_string());
-            entry.modified_at = now;
-            Ok(())
-        })
-    }
-
-    pub(super) fn remove_permission(&self, input: Permission) -> Result<(), ApiError> {
-        self.with_queue(&input.queue_url, |entry, now| {
-            let mut policy = entry.policy();
-            let statements = statements(&mut policy);
-            let before = statements.len();
-            statements.retain(|statement| statement["Sid"] != input.label.as_str());
-            if statements.len() == before {
-                let place = if before == 0 {
-                    ""
-                } else {
-                    " on existing policy"
-                };
-                return Err(invalid_parameter(format!(
-                    "Value {} for parameter Label is invalid. Reason: can't find label{place}.",
-                    input.label
-                )));
-            }
-            let empty = statements.is_empty();
-            entry.settings.policy = (!empty).then(|| policy.to_string());
-            entry.modified_at = now;
-            Ok(())
-        })
-    }
 }
 
-impl State {
-    /// Whether the queue `arn` may have this redrive policy.
-    fn check_redrive(
-        &mut self,
-        settings: &Settings,
-        arn: &str,
-        now: Millis,
-    ) -> Result<(), ApiError> {
-        let Some(policy) = &settings.redrive else {
-            return Ok(());
-        };
-        let wrong = |reason: &str| {
-            invalid_parameter(format!(
-                "Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}"
-            ))
-        };
-        let target = self
-            .by_arn(&policy.target_arn, now)
-            .ok_or_else(|| wrong("Dead letter target does not exist."))?;
-        if target.fifo.is_some() != settings.fifo.is_some() {
-            return Err(wrong(
-                "Dead-letter queue must be same type of queue as the source.",
-            ));
-        }
-        let allow = target.settings.redrive_allow.as_ref();
-        if allow.is_some_and(|allow| !allow.allows(arn)) {
-            return Err(wrong(
-                "The dead letter target's RedriveAllowPolicy does not allow this source queue.",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Entry {
-    pub(super) fn gives_up_to(&self, arn: &str) -> bool {
+impl QueueRecord {
+    pub fn gives_up_to(&self, arn: &str) -> bool {
         let redrive = self.settings.redrive.as_ref();
         redrive.is_some_and(|redrive| redrive.target_arn == arn)
     }
 
     // Differs from AWS: exact-counts: the approximate counts are exact; on AWS they settle within about a minute.
     fn attributes(&self) -> BTreeMap<&'static str, String> {
-        let counts = self.queue.counts();
+        let counts = self.store.counts();
         let mut attributes = self.settings.shown();
         attributes.extend([
             ("QueueArn", self.arn()),
@@ -516,42 +380,6 @@ impl Entry {
         ]);
         attributes
     }
-
-    /// The queue's policy, or an empty one.
-    fn policy(&self) -> Value {
-        let policy = self.settings.policy.as_deref();
-        policy
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_else(|| {
-                json!({
-                    "Version": "2008-10-17",
-                    "Id": format!("{}/SQSDefaultPolicy", self.arn()),
-                    "Statement": [],
-                })
-            })
-    }
-}
-
-/// A single value stands in a policy without a list around it.
-fn one_or_many(values: impl Iterator<Item = String>) -> Value {
-    let mut values: Vec<_> = values.collect();
-    match values.len() {
-        1 => Value::String(values.remove(0)),
-        _ => json!(values),
-    }
-}
-
-/// The statements of a policy, as a list whatever form they had.
-fn statements(policy: &mut Value) -> &mut Vec<Value> {
-    let statements = &mut policy["Statement"];
-    if !statements.is_array() {
-        let single = statements.take();
-        *statements = match single {
-            Value::Null => json!([]),
-            one => json!([one]),
-        };
-    }
-    statements.as_array_mut().expect("it was just made a list")
 }
 
 fn check_queue_name(name: &str) -> Result<(), ApiError> {
@@ -589,9 +417,9 @@ fn is_fifo(name: &str, attribute: Option<String>) -> Result<bool, ApiError> {
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    if tags.len() > MOST_TAGS {
+    if tags.len() > MAX_TAGS {
         return Err(invalid_parameter(format!(
-            "Too many tags added for queue: {MOST_TAGS} is the limit."
+            "Too many tags added for queue: {MAX_TAGS} is the limit."
         )));
     }
     for (key, value) in tags {

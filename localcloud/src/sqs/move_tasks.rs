@@ -1,9 +1,11 @@
 //! Message move tasks: what was given up goes back, message by message.
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>.
 
+use super::errors::{in_range, invalid_parameter, missing};
 use super::message::Message;
+use super::names::name_of;
 use super::redrive::{MoveTask, Status};
-use super::{in_range, invalid_parameter, missing, name_of, Sqs, State};
+use super::state::{Shared, State};
 use crate::clock::Millis;
 use crate::events::Event;
 use crate::ids;
@@ -15,7 +17,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// How many tasks of a queue are remembered, and how many one answer lists.
-const MOST_LISTED: usize = 10;
+const MAX_LISTED: usize = 10;
 // Differs from AWS: move-speed: a task without a rate of its own moves everything at once.
 /// How many messages a task without a rate moves at a time.
 const AT_ONCE: usize = 500;
@@ -25,7 +27,7 @@ const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct StartMessageMoveTask {
+pub struct StartMessageMoveTaskRequest {
     source_arn: String,
     destination_arn: Option<String>,
     max_number_of_messages_per_second: Option<i64>,
@@ -33,38 +35,38 @@ pub struct StartMessageMoveTask {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Started {
+pub struct StartMessageMoveTaskResult {
     task_handle: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct CancelMessageMoveTask {
+pub struct CancelMessageMoveTaskRequest {
     task_handle: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Cancelled {
+pub struct CancelMessageMoveTaskResult {
     approximate_number_of_messages_moved: u64,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct ListMessageMoveTasks {
+pub struct ListMessageMoveTasksRequest {
     source_arn: String,
     max_results: Option<i64>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Tasks {
-    results: Vec<Task>,
+pub struct ListMessageMoveTasksResult {
+    results: Vec<ListMessageMoveTasksResultEntry>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Task {
+pub struct ListMessageMoveTasksResultEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_handle: Option<String>,
     status: &'static str,
@@ -88,11 +90,11 @@ struct Handle {
     source_arn: String,
 }
 
-impl Sqs {
-    pub(super) fn start_message_move_task(
-        &self,
-        input: StartMessageMoveTask,
-    ) -> Result<Started, ApiError> {
+impl Shared {
+    pub fn start_message_move_task(
+        self: &Arc<Self>,
+        input: StartMessageMoveTaskRequest,
+    ) -> Result<StartMessageMoveTaskResult, ApiError> {
         let source = input.source_arn;
         if source.is_empty() {
             return Err(missing("SourceArn"));
@@ -110,16 +112,16 @@ impl Sqs {
                 )
             })
             .transpose()?;
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut state = self.lock();
         let (to_move, is_fifo) = match state.by_arn(&source, now) {
-            Some(entry) => (entry.queue.counts().visible as u64, entry.fifo.is_some()),
+            Some(queue) => (queue.store.counts().visible as u64, queue.fifo.is_some()),
             None => return Err(no_such_queue("SourceArn")),
         };
         if !state
             .queues
             .values()
-            .any(|entry| entry.gives_up_to(&source))
+            .any(|queue| queue.gives_up_to(&source))
         {
             return Err(invalid_parameter(
                 "Source queue must be configured as a Dead Letter Queue.".to_owned(),
@@ -133,7 +135,7 @@ impl Sqs {
             }
             match state.by_arn(destination, now) {
                 None => return Err(no_such_queue("DestinationArn")),
-                Some(entry) if entry.fifo.is_some() != is_fifo => {
+                Some(queue) if queue.fifo.is_some() != is_fifo => {
                     return Err(invalid_parameter(
                         "Source and destination must both be FIFO queues, or both standard queues."
                             .to_owned(),
@@ -166,16 +168,16 @@ impl Sqs {
             failure: None,
         });
         drop(state);
-        tokio::spawn(self.clone().run_task(handle.clone()));
-        Ok(Started {
+        tokio::spawn(Arc::clone(self).run_task(handle.clone()));
+        Ok(StartMessageMoveTaskResult {
             task_handle: handle,
         })
     }
 
     /// Moves messages until there are none left, the task is cancelled, or nobody takes them.
-    async fn run_task(self, handle: String) {
+    async fn run_task(self: Arc<Self>, handle: String) {
         loop {
-            let now = self.0.clock.now();
+            let now = self.clock.now();
             let Some(rate) = self.lock().step(&handle, now) else {
                 return;
             };
@@ -183,23 +185,23 @@ impl Sqs {
                 None => tokio::task::yield_now().await,
                 Some(rate) => {
                     let pause = 1000 / Millis::from(rate);
-                    self.0.clock.sleep_until(now + pause.max(1)).await;
+                    self.clock.sleep_until(now + pause.max(1)).await;
                 }
             }
         }
     }
 
-    pub(super) fn cancel_message_move_task(
+    pub fn cancel_message_move_task(
         &self,
-        input: CancelMessageMoveTask,
-    ) -> Result<Cancelled, ApiError> {
+        input: CancelMessageMoveTaskRequest,
+    ) -> Result<CancelMessageMoveTaskResult, ApiError> {
         if input.task_handle.is_empty() {
             return Err(missing("TaskHandle"));
         }
         let source = source_in(&input.task_handle).ok_or_else(|| {
             invalid_parameter("Value for parameter TaskHandle is invalid.".to_owned())
         })?;
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut state = self.lock();
         if state.by_arn(&source, now).is_none() {
             return Err(no_such_queue("SourceArn"));
@@ -211,34 +213,31 @@ impl Sqs {
             return Err(no_such_resource("Task does not exist."));
         }
         task.status = Status::Cancelled;
-        Ok(Cancelled {
+        Ok(CancelMessageMoveTaskResult {
             approximate_number_of_messages_moved: task.moved,
         })
     }
 
-    pub(super) fn list_message_move_tasks(
+    pub fn list_message_move_tasks(
         &self,
-        input: ListMessageMoveTasks,
-    ) -> Result<Tasks, ApiError> {
+        input: ListMessageMoveTasksRequest,
+    ) -> Result<ListMessageMoveTasksResult, ApiError> {
         if input.source_arn.is_empty() {
             return Err(missing("SourceArn"));
         }
         let reason = "Must be between 1 and 10, if provided.";
         let most = in_range("MaxResults", input.max_results, 1, (1, 10), reason)?;
         let mut state = self.lock();
-        if state
-            .by_arn(&input.source_arn, self.0.clock.now())
-            .is_none()
-        {
+        if state.by_arn(&input.source_arn, self.clock.now()).is_none() {
             return Err(no_such_queue("SourceArn"));
         }
         let newest_first = state.tasks.iter().rev();
         let results = newest_first
             .filter(|task| task.source_arn == input.source_arn)
             .take(most as usize)
-            .map(Task::from)
+            .map(ListMessageMoveTasksResultEntry::from)
             .collect();
-        Ok(Tasks { results })
+        Ok(ListMessageMoveTasksResult { results })
     }
 }
 
@@ -256,7 +255,7 @@ impl State {
         }
         let most = task.rate.map_or(AT_ONCE, |_| 1);
         let taken = match self.by_arn(&task.source_arn, now) {
-            Some(entry) => entry.queue.take(most),
+            Some(queue) => queue.store.take(most),
             None => return self.end(at, Some(NO_QUEUE)),
         };
         if taken.is_empty() {
@@ -272,23 +271,23 @@ impl State {
                 Some(_) => NO_QUEUE,
                 None => "CouldNotDetermineMessageSource",
             };
-            let Some(entry) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
+            let Some(queue) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
                 if let Some(source) = self.by_arn(&task.source_arn, now) {
                     for message in std::iter::once(message).chain(taken) {
-                        source.queue.put(now, message, 0);
+                        source.store.put(now, message, 0);
                         source.arrivals.notify_one();
                     }
                 }
                 return self.end(at, Some(failure));
             };
             let from = name_of(&task.source_arn);
-            entry.events.emit(|| Event::Deleted {
+            queue.events.emit(|| Event::Deleted {
                 queue: from,
                 message: message.name(),
             });
             // A moved message is a new one: its id, its age and its count of receives start again.
             let message = Message {
-                id: entry.queue.new_message_id(),
+                id: queue.store.new_message_id(),
                 sent_at: now,
                 receives: 0,
                 first_received_at: None,
@@ -296,7 +295,7 @@ impl State {
                 copy: None,
                 ..Message::clone(&message)
             };
-            entry.put(now, Arc::new(message), 0, Some(from));
+            queue.put(now, Arc::new(message), 0, Some(from));
             self.tasks[at].moved += 1;
         }
         Some(task.rate)
@@ -314,7 +313,7 @@ impl State {
 
     fn forget_old_tasks(&mut self, source: &str) {
         let of_source = |task: &MoveTask| task.source_arn == source;
-        if self.tasks.iter().filter(|task| of_source(task)).count() >= MOST_LISTED {
+        if self.tasks.iter().filter(|task| of_source(task)).count() >= MAX_LISTED {
             if let Some(oldest) = self.tasks.iter().position(of_source) {
                 self.tasks.remove(oldest);
             }
@@ -328,7 +327,7 @@ impl MoveTask {
     }
 }
 
-impl From<&MoveTask> for Task {
+impl From<&MoveTask> for ListMessageMoveTasksResultEntry {
     fn from(task: &MoveTask) -> Self {
         Self {
             task_handle: (task.status == Status::Running).then(|| task.handle.clone()),
