@@ -1028,7 +1028,12 @@ fn programs() -> BTreeMap<String, String> {
 }
 
 /// The packages of the programs.
-const PACKAGES: [&str; 3] = ["snippets", "snippets/functions", "snippets/deployment"];
+const PACKAGES: [&str; 4] = [
+    "snippets",
+    "snippets/exercises",
+    "snippets/functions",
+    "snippets/deployment",
+];
 
 /// `send` for `book/03-send.md` and for `snippets/src/bin/send.rs`.
 fn name(file: &str) -> String {

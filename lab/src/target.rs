@@ -1,6 +1,6 @@
 //! Whether what a fault is for is there: a fault for a queue or an operation that has another name would never happen.
 
-use crate::ask::Status;
+use crate::commands::Status;
 use anyhow::{bail, Result};
 use localcloud::faults::{Fault, Kind};
 use localcloud::{cloudformation, iam, kinesis, lambda, logs, sqs, sts};

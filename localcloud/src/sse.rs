@@ -110,8 +110,8 @@ async fn send(
 /// called while another one's lock is held in this order only.
 async fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
     let begin = |streams| {
-        cloud.mappings.hold(|mappings| {
-            cloud.lambda.hold(|functions| {
+        cloud.mappings.with_snapshot(|mappings| {
+            cloud.lambda.with_snapshot(|functions| {
                 cloud.sqs.with_snapshot(|queues| {
                     listener.begin(&State {
                         queues,

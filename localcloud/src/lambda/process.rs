@@ -230,6 +230,10 @@ fn bound_to_this_process(mut command: Command) -> CommandWrap {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "no library sets this between fork and exec: pre_exec is the way, and it is unsafe"
+)]
 fn die_with_parent(command: &mut Command) {
     use nix::sys::{prctl::set_pdeathsig, signal::Signal};
     use nix::unistd::{getppid, Pid};

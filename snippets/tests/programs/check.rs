@@ -4,7 +4,7 @@
 use crate::session::{self, green, inputs};
 use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
-use snippets::check::PAGES;
+use exercises::PAGES;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -195,7 +195,7 @@ impl Mappings {
     }
 
     /// Does something while nothing happens to the mappings, which it gets as the feed shows them.
-    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Mapping>) -> T) -> T {
+    pub fn with_snapshot<T>(&self, work: impl FnOnce(Vec<events::Mapping>) -> T) -> T {
         let state = self.lock();
         let shown = state.mappings.values().map(Mapping::shown);
         work(shown.collect())

@@ -7,7 +7,7 @@
 
 pub mod shapes;
 
-use super::error::{ApiError, Fault};
+use super::error::{violation, ApiError, Fault};
 use super::{respond, Content, Output};
 use axum::body::Body;
 use bytes::Bytes;
@@ -56,11 +56,10 @@ impl Form {
 
     /// A parameter that must be there and not empty.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-            ApiError::sender(
-                "ValidationError",
-                format!("1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"),
-            )
+        let given = self.get(name).filter(|value| !value.is_empty());
+        given.ok_or_else(|| {
+            let missing = violation(None, name, "Member must not be null");
+            ApiError::validation("ValidationError", &[missing])
         })
     }
 
@@ -122,6 +121,12 @@ impl Xml {
 
 /// Text as XML has it. Most control characters have no form there: U+FFFD stands in their place. A carriage return has
 /// one, without which a reader would take it for the end of a line.
+/// The name of a parameter as errors call the member: `stackName` for `StackName`.
+pub fn lower_first(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_lowercase() + rest
+}
+
 fn escaped(text: &str) -> Cow<'_, str> {
     let has_a_form = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{fffd}' | '\u{10000}'..);
     if text.chars().all(has_a_form) {

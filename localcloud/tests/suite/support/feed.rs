@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// An event that is awaited comes within this time.
 const LONGEST: Duration = Duration::from_secs(20);
 /// The feed has its own limit for who takes nothing, and an end comes after it.
-const LONGEST_TO_THE_END: Duration = Duration::from_secs(180);
+const MAX_UNTIL_THE_END: Duration = Duration::from_secs(180);
 
 pub struct Feed {
     lines: BufReader<TcpStream>,
@@ -61,7 +61,7 @@ impl Feed {
 
     /// The next event, even if it takes long; none when the feed has ended.
     pub fn try_next(&mut self) -> Option<Value> {
-        self.read(LONGEST_TO_THE_END)
+        self.read(MAX_UNTIL_THE_END)
     }
 
     fn read(&mut self, longest: Duration) -> Option<Value> {

@@ -2,10 +2,10 @@
 
 use super::queues::Queue;
 use super::{count, done, missing, mistake, Clients, Verdict};
-use crate::{from_the_start, is_open, named, shards, Result};
 use aws_sdk_kinesis::types::ShardIteratorType::AfterSequenceNumber;
 use aws_sdk_kinesis::types::{ConsumerStatus, Record, Shard, StreamDescriptionSummary};
 use aws_sdk_kinesis::Client;
+use snippets::{from_the_start, is_open, named, shards, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;

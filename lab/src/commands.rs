@@ -1,8 +1,7 @@
-//! The commands that ask the running local cloud: `clock`, `fault`, `reset`, `status`.
+//! The commands for a local cloud that runs already: `clock`, `fault`, `reset`, `status`.
 
 use crate::client::Client;
-use crate::span::Span;
-use crate::{progress, target, Command, FaultCommand};
+use crate::{duration, progress, target, Command, FaultCommand};
 use anyhow::Result;
 use localcloud::faults::{Fault, Kind};
 use serde::Deserialize;
@@ -90,9 +89,9 @@ pub fn run(port: Option<u16>, command: Command) -> Result<()> {
     let text = match command {
         Command::Clock { by: None } => clock(&cloud.get("/lab/clock")?),
         Command::Clock { by: Some(by) } => {
-            let body = json!({ "advance_ms": by.0 }).to_string();
+            let body = json!({ "advance_ms": by }).to_string();
             let moved: Clock = cloud.post("/lab/clock", &body)?;
-            format!("Moved by {by}.\n{}", clock(&moved))
+            format!("Moved by {}.\n{}", duration::show(by), clock(&moved))
         }
         Command::Fault(command) => faults(&fault(&cloud, command)?),
         Command::Reset => {
@@ -141,7 +140,7 @@ fn clock(clock: &Clock) -> String {
         0 => format!("The local cloud's clock shows {time}, as this machine's does."),
         moved => format!(
             "The local cloud's clock shows {time}, {} ahead of this machine's.",
-            Span(moved)
+            duration::show(moved)
         ),
     }
 }

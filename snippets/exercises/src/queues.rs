@@ -2,7 +2,6 @@
 //! more receive, after which it may be a dead letter. What is looked at in a FIFO queue stays visible.
 
 use super::{count, done, missing, mistake, Clients, Verdict};
-use crate::{named, queue_url, Result};
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName::{
     self, MessageDeduplicationId, MessageGroupId,
@@ -14,6 +13,7 @@ use aws_sdk_sqs::types::QueueAttributeName::{
 };
 use aws_sdk_sqs::Client;
 use serde_json::Value;
+use snippets::{named, queue_url, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A queue as its attributes describe it.
