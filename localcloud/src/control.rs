@@ -64,7 +64,7 @@ pub async fn answer(
                 "clock": clock(cloud),
                 "faults": cloud.faults.waiting(),
                 "queues": cloud.sqs.status(),
-                "streams": cloud.kinesis.status().await,
+                "streams": cloud.kinesis.status(),
                 "functions": cloud.lambda.status(),
                 "mappings": cloud.mappings.status(),
                 "roles": cloud.iam.status(),

@@ -44,7 +44,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -64,8 +63,6 @@ pub struct Options {
     pub seed: u64,
     /// How the clock goes.
     pub pace: Pace,
-    /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
-    pub stream_changes: Duration,
     /// The file with the names of the pages that the reader has done, one a line. It need not exist.
     pub progress: Option<PathBuf>,
     /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
@@ -78,7 +75,6 @@ impl Default for Options {
             port: 0,
             seed: 1,
             pace: Pace::Machine,
-            stream_changes: kinesis::CHANGES,
             progress: None,
             pages: None,
         }
@@ -126,7 +122,7 @@ impl LocalCloud {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::with_changes(clock.clone(), events.clone(), options.stream_changes);
+        let kinesis = Kinesis::new(clock.clone(), events.clone());
         let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
         let logs = Logs::new(clock.clone(), events.clone());
         let endpoint = format!("http://{address}");

@@ -11,4 +11,5 @@ mod logs;
 mod mapping;
 mod queue;
 mod sqs;
+mod stream;
 mod support;

@@ -267,7 +267,7 @@ impl Stream {
     /// Reads a shard to its end and gives each lane the records of its keys, in order.
     async fn feed(&self, shard: &str, mut cursor: Cursor, lanes: &[mpsc::Sender<Vec<Record>>]) {
         let clock = self.poller.clock();
-        let mut changes = self.kinesis().changes();
+        let mut changes = self.kinesis().changes(&cursor);
         loop {
             let Some(function) = self.poller.ready() else {
                 self.poller.pause().await;
