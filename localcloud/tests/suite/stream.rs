@@ -38,6 +38,10 @@ enum Step {
     Pass {
         millis: u64,
     },
+    /// To about the moment in which the oldest record is forgotten.
+    Age {
+        millis: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -49,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..=4u32).prop_map(|times| Step::Count { times }),
         3 => (1..2000u64).prop_map(|millis| Step::Pass { millis }),
         1 => (1..RETENTION / 4).prop_map(|millis| Step::Pass { millis }),
+        1 => (0..3u64).prop_map(|millis| Step::Age { millis }),
     ]
 }
 
@@ -60,6 +65,8 @@ struct Trial {
     stream: Stream,
     /// When each record of a key was put, in order.
     put: BTreeMap<u8, Vec<u64>>,
+    /// When each record of a shard was put, in order.
+    arrivals: BTreeMap<u32, Vec<u64>>,
     /// The last sequence number of each key.
     last: BTreeMap<u8, String>,
     /// How far each shard is read that has been begun.
@@ -84,6 +91,7 @@ impl Trial {
             passed_at: START,
             stream,
             put: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
             last: BTreeMap::new(),
             places: BTreeMap::new(),
             read_out: BTreeSet::new(),
@@ -120,6 +128,17 @@ impl Trial {
                 self.change(Change::Count((open * times).div_ceil(2).clamp(1, 24)));
             }
             Step::Pass { millis } => self.now += millis,
+            Step::Age { millis } => {
+                let horizon = self.now.saturating_sub(RETENTION);
+                let kept = self
+                    .arrivals
+                    .values()
+                    .flatten()
+                    .filter(|at| **at >= horizon);
+                if let Some(oldest) = kept.min() {
+                    self.now = self.now.max(oldest + RETENTION + millis - 1);
+                }
+            }
         }
         self.check();
     }
@@ -168,6 +187,10 @@ impl Trial {
                 );
                 self.last.insert(key, text);
                 self.put.entry(key).or_default().push(self.now);
+                self.arrivals
+                    .entry(number.shard)
+                    .or_default()
+                    .push(self.now);
             }
         }
     }
@@ -184,7 +207,13 @@ impl Trial {
                 continue;
             }
             let begin = self.stream.place(self.now, id, Start::TrimHorizon);
-            let place = *self.places.entry(id).or_insert(begin.expect("it is there"));
+            let begin = begin.expect("it is there");
+            let horizon = self.now.saturating_sub(RETENTION);
+            let all = self.arrivals.get(&id).map_or(&[][..], Vec::as_slice);
+            let kept = all.iter().filter(|at| **at >= horizon).count();
+            let end = self.stream.shard(id).map(|shard| shard.end());
+            assert_eq!(end, Some(begin + kept as u64), "what is kept of shard {id}");
+            let place = *self.places.entry(id).or_insert(begin);
             let batch = self.stream.read(self.now, id, place, limit, usize::MAX);
             let batch = batch.expect("it is there");
             assert!(batch.records.len() <= limit);
