@@ -54,7 +54,7 @@ pub async fn answer(
             },
             Err(error) => bad(&format!(
                 "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\" | \"fifo-quota\" | \
-                 \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
+                 \"stream-quota\" | \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
             )),
         },
         ("GET", "/lab/status") => (

@@ -122,7 +122,7 @@ impl LocalCloud {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
         let logs = Logs::new(clock.clone(), events.clone());
         let endpoint = format!("http://{address}");

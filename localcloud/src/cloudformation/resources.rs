@@ -461,6 +461,10 @@ async fn create_stream(
         properties.get("StreamModeDetails"),
         number(properties, "ShardCount")?,
     ) {
+        (Some(mode), Some(_)) if mode["StreamMode"] == "ON_DEMAND" => {
+            let message = "ShardCount is not expected when StreamMode=ON_DEMAND";
+            return Err(Failure::Properties(message.to_owned()));
+        }
         (Some(mode), shards) => {
             input["StreamModeDetails"] = mode.clone();
             input["ShardCount"] = json!(shards);
@@ -494,6 +498,7 @@ async fn update_stream(
             "StreamModeDetails": new.get("StreamModeDetails").unwrap_or(&on_demand),
         });
         services.kinesis.ask("UpdateStreamMode", input).await?;
+        stream_ready(services, name).await?;
     }
     let shards = number(new, "ShardCount")?;
     if shards.is_some() && shards != number(old, "ShardCount")? {

@@ -139,7 +139,7 @@ impl Input {
         value.ok_or_else(|| violation(name, None::<&str>, "Member must not be null"))
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+    pub fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),

@@ -9,6 +9,7 @@ mod consumers;
 mod fan_out;
 mod input;
 mod iterator;
+mod limits;
 mod list;
 mod records;
 mod reshard;
@@ -20,6 +21,7 @@ pub mod stream;
 
 use crate::clock::{Clock, Millis};
 use crate::events::{Event, Events};
+use crate::faults::Faults;
 use crate::wire::error::ApiError;
 use crate::ACCOUNT;
 use axum::body::Body;
@@ -89,7 +91,6 @@ const RETENTION: Millis = 24 * HOUR;
 const RECORD_SIZES: std::ops::RangeInclusive<u32> = 1024..=10240;
 
 // Differs from AWS: kinesis-json: requests and answers are JSON; AWS takes CBOR too.
-// Differs from AWS: kinesis-rates: the limits of a shard's records hold; those of other calls, such as ListShards, do not.
 /// What an operation answers.
 pub enum Answer {
     Json(Vec<u8>),
@@ -104,6 +105,7 @@ pub struct Kinesis(Arc<Inner>);
 struct Inner {
     clock: Clock,
     events: Events,
+    faults: Faults,
     state: Mutex<State>,
     /// Bytes of all records that are kept.
     kept: AtomicUsize,
@@ -113,6 +115,7 @@ struct Inner {
 struct State {
     streams: BTreeMap<Arc<str>, Entry>,
     incarnations: u64,
+    calls: limits::Calls,
 }
 
 /// A stream and what its owner has set.
@@ -141,10 +144,11 @@ struct Entry {
 }
 
 impl Kinesis {
-    pub fn new(clock: Clock, events: Events) -> Self {
+    pub fn new(clock: Clock, events: Events, faults: Faults) -> Self {
         Self(Arc::new(Inner {
             clock,
             events,
+            faults,
             state: Mutex::default(),
             kept: AtomicUsize::new(0),
         }))
@@ -166,6 +170,7 @@ impl Kinesis {
             _ => {}
         }
         let input = Input::read(operation, body)?;
+        self.check_rate(operation, &input)?;
         if operation == "SubscribeToShard" {
             return Ok(Answer::Events(self.subscribe_to_shard(&input)?));
         }

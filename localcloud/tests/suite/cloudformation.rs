@@ -55,7 +55,7 @@ impl Cloud {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults, 1);
         let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(
@@ -1204,6 +1204,17 @@ Outputs:
     let stream = first(&cloud.describe(&name).await, "OutputValue");
     let summary = cloud.stream(&stream).await.expect("it is there");
     assert_eq!(summary["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
+
+    let both = "Resources: {S: {Type: AWS::Kinesis::Stream, Properties: \
+                {ShardCount: 1, StreamModeDetails: {StreamMode: ON_DEMAND}}}}";
+    assert_eq!(cloud.create("both", both).await, "ROLLBACK_COMPLETE");
+    let events = cloud
+        .ok("DescribeStackEvents", &[("StackName", "both")])
+        .await;
+    assert!(
+        events.contains("ShardCount is not expected when StreamMode=ON_DEMAND"),
+        "{events}"
+    );
 }
 
 /// A role with its log group. A parameter decides whether the role may read queues.

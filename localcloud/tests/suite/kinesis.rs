@@ -1585,6 +1585,45 @@ fn faults_strike_kinesis_too() {
 }
 
 #[test]
+fn calls_without_records_have_their_quota_on_request() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 2);
+    let input = |shard: usize| json!({"StreamName": "s", "ShardId": id(shard), "ShardIteratorType": "LATEST"});
+    let ask = |shard: usize| {
+        let input = input(shard).to_string();
+        kinesis_raw(&cloud, "GetShardIterator", input.as_bytes()).status
+    };
+    assert_eq!([0; 7].map(&ask), [200; 7], "nobody has asked for it");
+    cloud.faults().add(Fault {
+        kind: Kind::StreamQuota,
+        target: Some("GetShardIterator".to_owned()),
+        count: 2,
+    });
+    assert_eq!([0; 6].map(&ask), [200, 200, 200, 200, 200, 400]);
+    assert_eq!(
+        kinesis_error(&cloud, "GetShardIterator", input(0)).0,
+        THROTTLED
+    );
+    assert_eq!(
+        [1, 0, 0].map(&ask),
+        [200; 3],
+        "of another shard, and when it has struck twice"
+    );
+    cloud.faults().add(Fault {
+        kind: Kind::StreamQuota,
+        target: None,
+        count: 10,
+    });
+    kinesis(&cloud, "DescribeLimits", json!({}));
+    assert_eq!(
+        kinesis_error(&cloud, "DescribeLimits", json!({})).0,
+        "LimitExceededException"
+    );
+    pause(&cloud);
+    kinesis(&cloud, "DescribeLimits", json!({}));
+}
+
+#[test]
 fn what_is_not_in_this_lab_says_so() {
     let cloud = start();
     for operation in ["UpdateStreamWarmThroughput", "Nonsense", ""] {

@@ -118,7 +118,7 @@ impl Lab {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
             timeout: Mutex::new(3),
