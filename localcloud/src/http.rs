@@ -2,7 +2,7 @@
 
 use crate::events::MOST_LISTENERS;
 use crate::faults::Kind;
-use crate::kinesis;
+use crate::kinesis::{self, cbor};
 use crate::wire::error::ApiError;
 use crate::wire::query::Form;
 use crate::wire::{json, query};
@@ -196,7 +196,11 @@ impl Door {
                     Some(error) => Err(self.cloud.sqs.refused(operation, body, error)),
                     None => self.cloud.sqs.call(operation, body, base).await,
                 },
-                "Kinesis_20131202" => return self.call_kinesis(operation, body, &request_id).await,
+                "Kinesis_20131202" => {
+                    return self
+                        .call_kinesis(headers, operation, body, &request_id)
+                        .await
+                }
                 "Logs_20140328" => return self.call_logs(operation, body, &request_id),
                 _ => Err(ApiError::not_in_this_lab(service, operation)),
             };
@@ -256,6 +260,7 @@ impl Door {
 
     async fn call_kinesis(
         &self,
+        headers: &HeaderMap,
         operation: &str,
         body: &[u8],
         request_id: &str,
@@ -266,12 +271,24 @@ impl Door {
             }
             _ => "LimitExceededException",
         };
+        let is_cbor = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind == cbor::CONTENT_TYPE);
         let outcome = match self.throttled(operation, code) {
             Some(error) => Err(error),
+            None if is_cbor => match cbor::to_json(body) {
+                Ok(body) => self.cloud.kinesis.call(operation, &body).await,
+                Err(error) => Err(error),
+            },
             None => self.cloud.kinesis.call(operation, body).await,
         };
         self.deliver(operation)?;
         let mut response = match outcome {
+            Ok(kinesis::Answer::Json(body)) if is_cbor => respond(
+                StatusCode::OK,
+                cbor::CONTENT_TYPE,
+                cbor::from_json(&body).into(),
+            ),
             Ok(kinesis::Answer::Json(body)) => respond(StatusCode::OK, JSON_1_1, Bytes::from(body)),
             Ok(kinesis::Answer::Events(body)) => {
                 let mut response = Response::new(body);
@@ -279,6 +296,11 @@ impl Door {
                 response.headers_mut().insert(CONTENT_TYPE, content);
                 response
             }
+            Err(error) if is_cbor => respond(
+                StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+                cbor::CONTENT_TYPE,
+                cbor::from_json(json::plain_error(&error).as_bytes()).into(),
+            ),
             Err(error) => json_1_1_error(&error),
         };
         set(&mut response, "x-amzn-requestid", request_id);

@@ -5,6 +5,7 @@
 //!
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>.
 
+pub mod cbor;
 mod consumers;
 mod fan_out;
 mod input;
@@ -90,7 +91,6 @@ const RETENTION: Millis = 24 * HOUR;
 /// In KiB.
 const RECORD_SIZES: std::ops::RangeInclusive<u32> = 1024..=10240;
 
-// Differs from AWS: kinesis-json: requests and answers are JSON; AWS takes CBOR too.
 /// What an operation answers.
 pub enum Answer {
     Json(Vec<u8>),

@@ -76,7 +76,7 @@ impl Kinesis {
         })
     }
 
-    // Differs from AWS: stream-policies: a resource policy is kept, and nobody asks it.
+    // Differs from AWS: stream-settings: policies, encryption and metrics are kept and shown, and have no effect.
     pub(super) fn put_resource_policy(&self, input: &Input) -> Result<Value, ApiError> {
         let policy = input.need("Policy", input.words("Policy", &ANY)?)?;
         if !serde_json::from_str::<Value>(policy).is_ok_and(|policy| policy.is_object()) {

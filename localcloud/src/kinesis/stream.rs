@@ -242,6 +242,7 @@ impl Stream {
         }
     }
 
+    // Differs from AWS: on-demand-shards: a stream on demand doubles at once, and never gives shards back.
     // ANCHOR: grow
     /// How many shards a stream on demand should have: room for twice the most that a second has brought.
     pub fn growth(&self) -> Option<u32> {

@@ -2,7 +2,7 @@
 
 use crate::support::{
     active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start,
-    start_patient, start_stopped, status,
+    start_patient, start_stopped, status, Answer,
 };
 use base64::prelude::{Engine, BASE64_STANDARD};
 use localcloud::faults::{Fault, Kind};
@@ -1551,6 +1551,63 @@ fn nothing_is_lost_or_out_of_order_while_shards_split_and_merge_under_load() {
     for (key, numbers) in seen {
         assert_eq!(numbers, Vec::from_iter(0..LOAD_SECONDS * 25), "{key}");
     }
+}
+
+/// An operation with its input in CBOR.
+fn in_cbor(cloud: &LocalCloud, operation: &str, cbor: &[u8]) -> Answer {
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-cbor-1.1"),
+    ];
+    let answer = exchange(cloud, &request("POST", "/", &headers, cbor)).expect("an answer");
+    let content_type = answer.header("content-type");
+    assert_eq!(content_type, Some("application/x-amz-cbor-1.1"));
+    answer
+}
+
+#[test]
+fn a_client_that_speaks_cbor_is_answered_in_cbor() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    // Maps of the SDK for Java are open-ended; the data is bytes.
+    let record = b"\xbf\x6aStreamName\x61s\x6cPartitionKey\x61k\x64Data\x45hello\xff";
+    let answer = in_cbor(&cloud, "PutRecord", record);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer.body.contains("gShardIdtshardId-000000000000"),
+        "{answer:?}"
+    );
+    let iterator = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    assert_eq!(data(&get(&cloud, &iterator)), ["hello"]);
+    let length = u8::try_from(iterator.len()).expect("it is short");
+    let input = [
+        b"\xa1\x6dShardIterator\x78",
+        &[length][..],
+        iterator.as_bytes(),
+    ]
+    .concat();
+    let answer = in_cbor(&cloud, "GetRecords", &input);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains("dDataEhello"), "{answer:?}");
+
+    let wrong = in_cbor(&cloud, "DescribeStream", b"\xa1\x6aStreamName\x61t");
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.body.contains("x\u{19}ResourceNotFoundException"),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong
+            .body
+            .contains("Stream t under account 000000000000 not found."),
+        "{wrong:?}"
+    );
+    assert_eq!(in_cbor(&cloud, "DescribeStream", b"{}").status, 400);
+    assert_eq!(
+        in_cbor(&cloud, "DeleteStream", b"\xa1\x6aStreamName\x61s").body,
+        ""
+    );
 }
 
 #[test]
