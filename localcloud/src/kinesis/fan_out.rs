@@ -57,13 +57,7 @@ impl Kinesis {
         let name = stream_in(consumer).unwrap_or_default();
         let subscription = self.with(name, |entry, now| {
             entry.subscribe(now, consumer, shard, &asked)
-        });
-        let subscription =
-            subscription.map_err(|error| match error.message.starts_with("Stream ") {
-                // The consumer goes with its stream.
-                true => no_consumer(consumer),
-                false => error,
-            })?;
+        })?;
         let (events, body) = Channel::<Bytes, Infallible>::new(1);
         tokio::spawn(self.clone().send(subscription, events));
         Ok(Body::new(body))

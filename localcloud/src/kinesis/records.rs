@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html>.
 
 use super::input::{elsewhere, of_wrong_type, one_name, violation, Words, HASH_KEY, NUMBER};
-use super::sequence::Number;
+use super::sequence::{write_decimal, Number};
 use super::shard::{Batch, Record, Throttled, MEBIBYTE};
 use super::stream::Change;
 use super::{invalid, no_shard, no_stream, shard_name, Cursor, Entry, Kinesis, MOST_BYTES};
@@ -498,14 +498,10 @@ fn write_put(out: &mut Vec<u8>, number: Number, is_encrypted: bool) {
 /// The list of records as `GetRecords` and `SubscribeToShard` answer it.
 pub(super) fn write_records(out: &mut Vec<u8>, records: &[(Number, Record)]) {
     write_list(out, records, |out, (number, record)| {
-        let (at, part) = (record.arrived_at / 1000, record.arrived_at % 1000);
-        let _ = write!(
-            out,
-            "{{\"SequenceNumber\":\"{number}\",\"ApproximateArrivalTimestamp\":{at}"
-        );
-        if part > 0 {
-            let _ = write!(out, ".{part:03}");
-        }
+        out.extend_from_slice(b"{\"SequenceNumber\":\"");
+        out.extend_from_slice(&number.digits());
+        out.extend_from_slice(b"\",\"ApproximateArrivalTimestamp\":");
+        write_time(out, record.arrived_at);
         out.extend_from_slice(b",\"Data\":\"");
         let begin = out.len();
         out.resize(begin + record.data.len().div_ceil(3) * 4, 0);
@@ -517,6 +513,15 @@ pub(super) fn write_records(out: &mut Vec<u8>, records: &[(Number, Record)]) {
         }
         out.push(b'}');
     });
+}
+
+/// In seconds with a fraction.
+fn write_time(out: &mut Vec<u8>, time: Millis) {
+    let mut digits = *b"0000000000.000";
+    let (seconds, millis) = digits.split_at_mut(10);
+    write_decimal(seconds, time / 1000);
+    write_decimal(&mut millis[1..], time % 1000);
+    out.extend_from_slice(&digits);
 }
 
 fn write_list<T>(out: &mut Vec<u8>, list: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {

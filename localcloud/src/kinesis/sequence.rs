@@ -53,11 +53,10 @@ impl Number {
         let is_one = high >> 56 == 2 && low & 0xf == 2 && number.index <= LAST;
         (is_one && high >> 16 & 0xf == u64::from(number.shard & 0xf)).then_some(number)
     }
-}
 
-impl fmt::Display for Number {
-    /// From the left, in bits: 2 (4), made (36), the shard's last four, index (64), nothing (8), at (36), shard (32), 2 (4).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// In decimals. From the left, in bits: 2 (4), made (36), the shard's last four, index (64), nothing (8), at (36),
+    /// shard (32), 2 (4).
+    pub fn digits(&self) -> [u8; DIGITS] {
         let low = u128::from(self.index) << 80
             | u128::from(self.at & 0xf_ffff_ffff) << 36
             | u128::from(self.shard) << 4
@@ -66,20 +65,39 @@ impl fmt::Display for Number {
             | (self.made & 0xf_ffff_ffff) << 20
             | u64::from(self.shard & 0xf) << 16
             | self.index >> 48;
-        let mut limbs = [low as u64, (low >> 64) as u64, high];
-        let mut chunks = [0; 3];
-        for chunk in &mut chunks {
-            let mut rest = 0;
-            for limb in limbs.iter_mut().rev() {
-                let part = u128::from(rest) << 64 | u128::from(*limb);
-                *limb = (part / u128::from(CHUNK)) as u64;
-                rest = (part % u128::from(CHUNK)) as u64;
-            }
-            *chunk = rest;
+        // 56 digits are two chunks and 18 more: divided twice by a chunk.
+        let chunk = u128::from(CHUNK);
+        let upper = u128::from(high) << 64 | low >> 64;
+        let lower = upper % chunk << 64 | low & u128::from(u64::MAX);
+        let rest = upper / chunk << 64 | lower / chunk;
+        let mut digits = [0; DIGITS];
+        write_decimal(&mut digits[DIGITS - CHUNK_DIGITS..], (lower % chunk) as u64);
+        let middle = DIGITS - 2 * CHUNK_DIGITS..DIGITS - CHUNK_DIGITS;
+        write_decimal(&mut digits[middle], (rest % chunk) as u64);
+        write_decimal(
+            &mut digits[..DIGITS - 2 * CHUNK_DIGITS],
+            (rest / chunk) as u64,
+        );
+        digits
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
+    }
+}
+
+/// Fills `digits` with a number in decimals, zeros in front.
+pub fn write_decimal(digits: &mut [u8], mut number: u64) {
+    for pair in digits.rchunks_mut(2) {
+        let two = (number % 100) as u8;
+        number /= 100;
+        if let [tens, ones] = pair {
+            (*tens, *ones) = (b'0' + two / 10, b'0' + two % 10);
+        } else {
+            pair[0] = b'0' + two % 10;
         }
-        let [last, middle, first] = chunks;
-        let width = CHUNK_DIGITS;
-        write!(f, "{first}{middle:0width$}{last:0width$}")
     }
 }
 

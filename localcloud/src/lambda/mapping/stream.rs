@@ -299,8 +299,11 @@ impl Stream {
             }
             tokio::select! {
                 () = clock.idle_until(next_read) => {}
-                // An error means that the cloud ends.
-                _ = changes.changed() => clock.sleep_until(next_read).await,
+                changed = changes.changed() => match changed {
+                    Ok(()) => clock.sleep_until(next_read).await,
+                    // The stream is gone.
+                    Err(_) => clock.idle_until(next_read).await,
+                }
             }
         }
     }
