@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub type Millis = u64;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// A patient clock looks so often within its patience, and each time all must be quiet.
+const LOOKS: u32 = 10;
 
 /// How a clock goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,8 @@ struct Inner {
     requests: AtomicU64,
     /// How much is being worked on, see [`Clock::work`].
     at_work: AtomicU64,
+    /// See [`Clock::watch`].
+    watched: Mutex<Vec<u32>>,
     /// The times that are waited for, each with a number of its own.
     awaited: Mutex<BTreeSet<(Millis, u64)>>,
     next: AtomicU64,
@@ -58,6 +62,7 @@ impl Clock {
             pace,
             requests: AtomicU64::new(0),
             at_work: AtomicU64::new(0),
+            watched: Mutex::default(),
             awaited: Mutex::default(),
             next: AtomicU64::new(0),
         }))
@@ -73,6 +78,14 @@ impl Clock {
     pub fn work(&self) -> Work {
         self.0.at_work.fetch_add(1, Ordering::Relaxed);
         Work(self.clone())
+    }
+
+    /// While this process, or one that it has started, computes or waits for its turn to, a patient clock stays where
+    /// it is: on a busy machine a program that would ask for something in a moment has not come to it yet. Only Linux
+    /// tells; elsewhere this does nothing.
+    pub fn watch(&self, process: u32) -> Watched {
+        self.watched().push(process);
+        Watched(self.clone(), process)
     }
 
     /// The time in the local cloud: the machine's, plus what the clock was moved by.
@@ -129,6 +142,8 @@ impl Clock {
             Pace::Patient(patience) if place.is_some() => Some(patience),
             _ => None,
         };
+        let look = patience.map(|patience| patience / LOOKS);
+        let mut quiet_looks = 0;
         let mut moves = self.0.moved.subscribe();
         loop {
             let left = Duration::from_millis(time.saturating_sub(self.now()));
@@ -137,15 +152,33 @@ impl Clock {
             }
             let requests = self.requests();
             tokio::select! {
-                () = tokio::time::sleep(patience.unwrap_or(left).min(left)), if self.0.pace != Pace::Stopped => {
-                    let is_quiet = requests == self.requests() && !self.is_at_work();
-                    if patience.is_some() && is_quiet && place.is_some_and(Place::is_first) {
+                () = tokio::time::sleep(look.unwrap_or(left).min(left)), if self.0.pace != Pace::Stopped => {
+                    if look.is_none() || !place.is_some_and(Place::is_first) || !self.is_quiet(requests) {
+                        quiet_looks = 0;
+                        continue;
+                    }
+                    quiet_looks += 1;
+                    if quiet_looks == LOOKS {
                         self.advance(left);
                     }
                 }
-                _ = moves.changed() => {}
+                _ = moves.changed() => quiet_looks = 0,
             }
         }
+    }
+
+    /// Nobody has asked for anything since there were so many requests, and nobody is about to.
+    fn is_quiet(&self, requests: u64) -> bool {
+        requests == self.requests()
+            && !self.is_at_work()
+            && !self.watched().iter().any(|process| is_busy(*process))
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.0
+            .watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn requests(&self) -> u64 {
@@ -173,6 +206,31 @@ impl Drop for Work {
         self.0.note_request();
         self.0 .0.at_work.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// A process that is watched, see [`Clock::watch`].
+pub struct Watched(Clock, u32);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.watched().retain(|process| *process != self.1);
+    }
+}
+
+/// Whether a thread of this process, or of one that it has started, runs, waits for its turn, or for the disk.
+fn is_busy(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    threads.into_iter().flatten().flatten().any(|thread| {
+        let read = |file| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        let stat = read("stat");
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        matches!(state, Some('R' | 'D'))
+            || read("children")
+                .split_whitespace()
+                .any(|child| child.parse().is_ok_and(is_busy))
+    })
 }
 
 /// A sleeper's place among those who wait for a time.
@@ -275,6 +333,27 @@ mod tests {
         };
         tokio::join!(clock.sleep_until(due), released);
         assert!(clock.now() >= due);
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn while_a_watched_process_computes_a_patient_clock_stays() {
+        // The shell waits; the one that it has started computes until it is gone.
+        let inner = "sh -c 'while kill -0 $PPID 2> /dev/null; do :; done' & wait";
+        let mut busy = std::process::Command::new("sh")
+            .args(["-c", inner])
+            .spawn()
+            .expect("a shell");
+        let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(20)));
+        let watched = clock.watch(busy.id());
+        let due = clock.now() + 3_600_000;
+        let ended = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(clock.moved().is_zero(), "it went there");
+            drop(watched);
+        };
+        tokio::join!(clock.sleep_until(due), ended);
+        assert!(busy.kill().is_ok() && busy.wait().is_ok());
     }
 
     #[tokio::test]

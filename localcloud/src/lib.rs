@@ -28,6 +28,7 @@ pub mod lambda;
 pub mod logs;
 pub mod sqs;
 pub mod sts;
+pub mod testing;
 pub mod wire;
 
 use clock::{Clock, Pace};

@@ -3,6 +3,7 @@
 //!
 //!     cargo test -p deployment --test kill -- --ignored --nocapture
 
+use localcloud::clock::Pace;
 use localcloud::{ids, LocalCloud, Options};
 use rand::rngs::SmallRng;
 use rand::RngExt;

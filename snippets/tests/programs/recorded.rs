@@ -1,23 +1,21 @@
 //! Runs the programs of the pages while it listens to the local cloud, and compares what happened with the recorded runs
 //! under `book/figures/runs/`, which the figures of the pages play. Record them anew after a change with
 //!
-//!     RUNS=overwrite cargo test --test recorded
+//!     RUNS=overwrite cargo test --test programs recorded
 //!
 //! What is compared is the story of each message, shard, consumer, function and so on, step by step. Left out is what
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
-#[allow(dead_code, reason = "each test uses its own part")]
-mod session;
-
 #[allow(dead_code, reason = "the tests of the local cloud use it all")]
-#[path = "../localcloud/tests/suite/support/feed.rs"]
+#[path = "../../../localcloud/tests/suite/support/feed.rs"]
 mod feed;
 
+use crate::session::{self, redact, SEED};
 use feed::Feed;
+use localcloud::testing::Running;
 use localcloud::{LocalCloud, Options};
 use regex::Regex;
 use serde_json::{json, Map, Value};
-use session::{redact, SEED};
 use snapbox::report::{write_diff, Palette};
 use snapbox::Data;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +23,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{mpsc, Arc, LazyLock};
 use std::time::Duration;
@@ -63,7 +60,7 @@ fn figures_play_what_the_programs_do() {
     });
     assert!(
         differences.is_empty(),
-        "{}\nTo take this over into the book: RUNS=overwrite cargo test --test recorded",
+        "{}\nTo take this over into the book: RUNS=overwrite cargo test --test programs recorded",
         differences.join("\n")
     );
     let folder = fs::read_dir(folder()).expect("the folder of the runs");
@@ -77,13 +74,13 @@ fn receive() -> Recording {
     let deaf = deaf(stage.cloud.address());
     let mut first = stage.start_at("cargo run --bin receive", &deaf);
     stage.until(10, |event| event["kind"] == "received");
-    first.kill().expect("the receiver is there");
-    first.wait().expect("it ends");
+    first.kill();
+    first.end();
     stage.commands.push("kill -9 # the receiver".to_owned());
-    let mut second = stage.start("cargo run --bin receive -- --count 12");
+    let second = stage.start("cargo run --bin receive -- --count 12");
     stage.until(2, |event| event["kind"] == "deleted");
     stage.run("cargo run -- clock +30s");
-    assert!(second.wait().expect("it ends").success());
+    assert!(second.end().status.success());
     stage.end()
 }
 
@@ -101,10 +98,10 @@ fn get() -> Recording {
     ];
     let mut stage = Stage::set("get", &before);
     stage.run("cargo run --bin get -- --from start --count 5");
-    let mut latest = stage.start("cargo run --bin get -- --count 5");
+    let latest = stage.start("cargo run --bin get -- --count 5");
     stage.until(1, |event| event["kind"] == "got");
     stage.run("cargo run --bin put -- --count 5");
-    assert!(latest.wait().expect("it ends").success());
+    assert!(latest.end().status.success());
     stage.end()
 }
 
@@ -128,9 +125,9 @@ fn sqs_function() -> Recording {
     for step in ["deploy", "invoke", "allow", "trigger"] {
         stage.run(&format!("cargo run --bin {step} -- sqs-function"));
     }
-    let mut sender = stage.start("cargo run --bin send -- --count 5");
+    let sender = stage.start("cargo run --bin send -- --count 5");
     stage.until(5, |event| event["kind"] == "deleted");
-    assert!(sender.wait().expect("it ends").success());
+    assert!(sender.end().status.success());
     stage.end()
 }
 
@@ -143,14 +140,14 @@ fn kinesis_function() -> Recording {
     for step in ["deploy", "invoke", "allow", "trigger"] {
         stage.run(&format!("cargo run --bin {step} -- kinesis-function"));
     }
-    let mut sender = stage.start("cargo run --bin put -- --count 5");
+    let sender = stage.start("cargo run --bin put -- --count 5");
     let is_last = |event: &Value| {
         let line = event["line"].as_str().unwrap_or_default();
         line.contains("\"Msg\":\"5\"")
     };
     stage.until(1, is_last);
     stage.until(1, |event| event["kind"] == "ended");
-    assert!(sender.wait().expect("it ends").success());
+    assert!(sender.end().status.success());
     stage.end()
 }
 
@@ -185,9 +182,9 @@ impl Stage {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for what the programs write");
         for command in before {
-            let mut command = session::command(command, &folder, &cloud.endpoint());
-            let output = command.output().expect("the whole `cargo test` is run");
-            assert!(output.status.success(), "{output:?}");
+            let ended =
+                session::start(&cloud, &mut session::command(&cloud, command, &folder)).end();
+            assert!(ended.status.success(), "`{command}`: {:?}", ended.printed);
         }
         let (mut feed, state) = Feed::listen(cloud.address());
         let last = feed.last.clone();
@@ -209,23 +206,23 @@ impl Stage {
     }
 
     fn run(&mut self, command: &str) {
-        let child = self.start(command);
-        let output = child.wait_with_output().expect("it ends");
-        assert!(output.status.success(), "`{command}`: {output:?}");
+        let ended = self.start(command).end();
+        assert!(ended.status.success(), "`{command}`: {:?}", ended.printed);
         self.catch_up();
     }
 
-    fn start(&mut self, command: &str) -> Child {
-        let endpoint = self.cloud.endpoint();
-        self.start_at(command, &endpoint)
+    fn start(&mut self, command: &str) -> Running {
+        self.commands.push(command.to_owned());
+        session::start(
+            &self.cloud,
+            &mut session::command(&self.cloud, command, &self.folder),
+        )
     }
 
-    fn start_at(&mut self, command: &str, endpoint: &str) -> Child {
+    fn start_at(&mut self, command: &str, endpoint: &str) -> Running {
         self.commands.push(command.to_owned());
-        let mut starting = session::command(command, &self.folder, endpoint);
-        starting.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = starting.spawn();
-        started.unwrap_or_else(|error| panic!("`{command}`: {error}: run the whole `cargo test`"))
+        let mut command = session::command(&self.cloud, command, &self.folder);
+        session::start(&self.cloud, command.env("AWS_ENDPOINT_URL", endpoint))
     }
 
     /// Listens until so many more of such events have come.

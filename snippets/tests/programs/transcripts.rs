@@ -1,7 +1,7 @@
 //! Runs the console sessions under `book/transcripts/` and compares what they print with what the book shows.
 //! Rewrite them after a change with
 //!
-//!     TRANSCRIPTS=overwrite cargo test --test transcripts
+//!     TRANSCRIPTS=overwrite cargo test --test programs transcripts
 //!
 //! Each file is a session of its own, on a local cloud of its own with seed 1. A line `$ cargo run …` is a command,
 //! what follows is its output and, unless it is 0, its exit code. A line `^C` in the output interrupts the program
@@ -11,23 +11,16 @@
 //! How long a reader waits for each session is in `book/times.txt`, from which the pages' minutes are reckoned.
 //! Measure it anew, one session after the other and without skipping a wait, with
 //!
-//!     TIMES=overwrite cargo test --test transcripts
+//!     TIMES=overwrite cargo test --test programs transcripts
 
-mod session;
-
+use crate::session::{self, green, inputs, redact, run, SEED};
 use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
-use session::{redact, run, SEED};
 use snapbox::report::{write_diff, Palette};
 use snapbox::Data;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
-
-/// More would take so much of each other's time that the clocks run out of patience.
-const AT_A_TIME: usize = 8;
+use std::{env, fs};
 
 /// How long a reader is taken to watch a program that runs until ^C.
 const WATCHED: Duration = Duration::from_secs(10);
@@ -40,9 +33,29 @@ fn sessions_print_what_the_book_shows() {
         .map(|entry| entry.expect("a transcript").path())
         .filter(|file| file.extension().is_some_and(|extension| extension == "txt"))
         .collect();
-    files.sort();
+    files.sort_by_key(|file| {
+        fs::metadata(file)
+            .map(|file| std::cmp::Reverse(file.len()))
+            .ok()
+    });
     let measured = is_asked_for("TIMES");
-    let mut sessions = run_all(files, if measured { 1 } else { AT_A_TIME }, !measured);
+    let rewrites = measured || is_asked_for("TRANSCRIPTS");
+    let mut sessions: Vec<Session> = session::side_by_side(&files, measured.then_some(1), |file| {
+        let shown = fs::read_to_string(file).expect("a transcript is text");
+        let commands = shown.lines().filter_map(|line| line.strip_prefix("$ "));
+        let inputs = inputs("session", commands)
+            .and(file.as_os_str().as_encoded_bytes())
+            .and(&shown);
+        if rewrites {
+            return session(file, !measured);
+        }
+        let mut outcome = Session::unchanged(file);
+        inputs.unless_green(&green(), || {
+            outcome = session(file, true);
+            outcome.difference.is_none()
+        });
+        outcome
+    });
     sessions.sort_by(|a, b| a.name.cmp(&b.name));
     if measured {
         let times: String = sessions.iter().map(Session::time).collect();
@@ -54,7 +67,7 @@ fn sessions_print_what_the_book_shows() {
         .collect();
     assert!(
         differences.is_empty(),
-        "{}\nTo take this over into the book: TRANSCRIPTS=overwrite cargo test --test transcripts",
+        "{}\nTo take this over into the book: TRANSCRIPTS=overwrite cargo test --test programs transcripts",
         differences.join("\n")
     );
 }
@@ -68,36 +81,34 @@ struct Session {
 }
 
 impl Session {
+    /// One that was green with the same inputs.
+    fn unchanged(file: &Path) -> Self {
+        Self {
+            name: name(file),
+            wait: Duration::ZERO,
+            difference: None,
+        }
+    }
+
     /// Its line of `times.txt`: its name and the seconds that a reader waits.
     fn time(&self) -> String {
         format!("{} {:.1}\n", self.name, self.wait.as_secs_f64())
     }
 }
 
-/// Runs the sessions of these files, so many at a time. The last ones come first: the tour, which takes longest, is one.
-fn run_all(files: Vec<PathBuf>, at_a_time: usize, skip_waits: bool) -> Vec<Session> {
-    let files = Mutex::new(files);
-    let work = || {
-        let next = || files.lock().ok()?.pop();
-        std::iter::from_fn(next)
-            .map(|file| session(&file, skip_waits))
-            .collect::<Vec<_>>()
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_a_time).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    })
-}
-
 fn is_asked_for(variable: &str) -> bool {
     env::var(variable).is_ok_and(|what| what == "overwrite")
 }
 
+fn name(file: &Path) -> String {
+    file.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
 fn session(file: &Path, skip_waits: bool) -> Session {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name = name(file);
     let shown = fs::read_to_string(file).expect("a transcript is text");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
     let _ = fs::remove_dir_all(&folder);
@@ -121,7 +132,7 @@ fn session(file: &Path, skip_waits: bool) -> Session {
         difference = Some(report);
     }
     Session {
-        name: name.into_owned(),
+        name,
         wait,
         difference,
     }
@@ -156,7 +167,7 @@ fn replay(shown: &str, folder: &Path, skip_waits: bool) -> (String, Duration) {
         }
         let interrupt_after = output.iter().position(|line| *line == "^C");
         let start = Instant::now();
-        text += &run(command, folder, &cloud.endpoint(), interrupt_after);
+        text += &run(&cloud, command, folder, interrupt_after);
         wait += interrupt_after.map_or(start.elapsed(), |_| WATCHED);
         let space = output.iter().rev().take_while(|line| line.is_empty());
         text += &"\n".repeat(space.count());

@@ -1,19 +1,17 @@
 //! The exercises of the pages as a reader goes through them: not done, done wrongly, done. The program `check` must
 //! tell these from each other, and `cleanup` must find what they leave.
 
-#[allow(dead_code, reason = "each test uses its own part")]
-mod session;
-
+use crate::session::{self, green, inputs};
 use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
 use snippets::check::PAGES;
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
-use std::{env, fs, thread};
 
 /// An exercise. Its commands are those of the book, without `cargo run --bin`.
+#[derive(Debug)]
 struct Exercise {
     page: &'static str,
     /// What the page needs to begin with.
@@ -429,30 +427,37 @@ const WITH_KINESIS_FUNCTION: &[&str] = &[
     "allow kinesis-function",
 ];
 
-/// So many exercises are done at a time.
-const AT_A_TIME: usize = 6;
-
 #[test]
 fn each_check_fails_before_the_exercise_names_the_mistake_and_passes_after_it() {
-    let waiting = Mutex::new(EXERCISES.iter());
-    let next = || waiting.lock().expect("no thread has panicked here").next();
-    let faults = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                while let Some(exercise) = next() {
-                    if let Err(fault) = exercise.go_through() {
-                        faults.lock().expect("nor here").push(fault);
-                    }
-                }
+    let outcomes = session::side_by_side(EXERCISES, None, |exercise| {
+        let mut outcome = Ok(());
+        let commands: Vec<String> = exercise.commands().map(in_full).collect();
+        let inputs = inputs("exercise", commands.iter().map(String::as_str));
+        inputs
+            .and(format!("{exercise:?}"))
+            .unless_green(&green(), || {
+                outcome = exercise.go_through();
+                outcome.is_ok()
             });
-        }
+        outcome
     });
-    let faults = faults.into_inner().expect("nor here");
+    let faults: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 impl Exercise {
+    fn commands(&self) -> impl Iterator<Item = &'static str> {
+        let mistakes = self.mistakes.iter().flat_map(|(commands, _)| *commands);
+        let all = self
+            .setup
+            .iter()
+            .chain(mistakes)
+            .chain(self.afresh)
+            .chain(self.solution);
+        let all = all.filter_map(|command| command.split(" ^C").next());
+        all.chain(["check", "cleanup", "-- status"])
+    }
+
     fn go_through(&self) -> Result<(), String> {
         let reader = Reader::new(self.page);
         let check = format!("check {}", &self.page[..2]);
@@ -512,11 +517,10 @@ impl Reader {
     /// What the command prints. With `^C 3` at its end, it is interrupted after three lines.
     fn types(&self, command: &str) -> String {
         let (command, lines) = command.split_once(" ^C ").unwrap_or((command, ""));
-        let endpoint = self.cloud.endpoint();
         session::run(
+            &self.cloud,
             &in_full(command),
             &self.folder,
-            &endpoint,
             lines.parse().ok(),
         )
     }
@@ -565,7 +569,7 @@ fn the_first_page_wants_a_second_cloud() {
     let reader = Reader::new("01-whoami");
     let told = |elsewhere: &str, words: &str| {
         let command = format!("AWS_ENDPOINT_URL={elsewhere} cargo run --bin check -- 01");
-        let printed = session::run(&command, &reader.folder, &reader.cloud.endpoint(), None);
+        let printed = session::run(&reader.cloud, &command, &reader.folder, None);
         assert!(
             printed.contains(words) && printed.contains("(exit code 1)"),
             "{printed}"

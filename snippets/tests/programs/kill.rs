@@ -1,18 +1,18 @@
 //! Kills the consumer of the page *Checkpoints* a hundred times, starts it again each time, and compares what it has
 //! handled with what the page promises.
 
+use crate::session::{self, green, inputs};
 use aws_sdk_kinesis::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_kinesis::Client;
+use localcloud::testing::{self, Running};
 use localcloud::{ids, LocalCloud, Options};
 use rand::RngExt;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 /// So many consumers, each with a stream of its own, run and die beside each other.
 const CONSUMERS: usize = 4;
@@ -24,6 +24,13 @@ const SEED: u64 = 1;
 
 #[test]
 fn a_consumer_killed_a_hundred_times_loses_nothing_and_repeats_a_batch_at_most() {
+    inputs("kill", ["cargo run --bin checkpoints"]).unless_green(&green(), || {
+        kill_a_hundred_times();
+        true
+    });
+}
+
+fn kill_a_hundred_times() {
     let cloud = LocalCloud::start(Options::default()).expect("the local cloud starts");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kill");
     let _ = fs::remove_dir_all(&folder);
@@ -144,52 +151,23 @@ fn fill(cloud: &LocalCloud, stream: &str) {
 }
 
 /// A process of `cargo run --bin checkpoints`.
-struct Consumer {
-    process: Child,
-    output: BufReader<std::process::ChildStdout>,
-}
+struct Consumer(Running);
 
 impl Consumer {
     fn start(cloud: &LocalCloud, stream: &str, file: &Path) -> Self {
-        let mut process = Command::new(program())
-            .args(["--stream", stream, "--file"])
-            .arg(file)
-            .env_remove("LAB_NAME")
-            .env_remove("LAB_TARGET")
-            .env("AWS_ENDPOINT_URL", cloud.endpoint())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the consumer starts: run the whole `cargo test`");
-        let output = BufReader::new(process.stdout.take().expect("its output"));
-        Self { process, output }
+        let mut command = testing::command(cloud, session::built("checkpoints"));
+        command.args(["--stream", stream, "--file"]).arg(file);
+        Self(session::start(cloud, &mut command))
     }
 
     /// The next record that it has handled; none when it has died.
     fn handled(&mut self) -> Option<usize> {
-        loop {
-            let mut line = String::new();
-            self.output.read_line(&mut line).expect("text");
-            // What it said half was not done.
-            let line = line.strip_suffix('\n')?;
-            if let Ok(number) = line.parse() {
-                return Some(number);
-            }
-        }
+        std::iter::from_fn(|| self.0.line()).find_map(|line| line.parse().ok())
     }
 
     /// Ends it with what the system has for that (SIGKILL): it learns nothing of it. What it handled until then.
     fn kill(mut self) -> Vec<usize> {
-        self.process.kill().expect("it can be killed");
-        self.process.wait().expect("it ends");
+        self.0.kill();
         std::iter::from_fn(|| self.handled()).collect()
     }
-}
-
-/// The executable that cargo built beside this test.
-fn program() -> PathBuf {
-    let mut path = env::current_exe().expect("the path of this test");
-    path.pop();
-    path.set_file_name(format!("checkpoints{}", env::consts::EXE_SUFFIX));
-    path
 }
