@@ -68,8 +68,8 @@ impl Number {
         // 56 digits are two chunks and 18 more: divided twice by a chunk.
         let chunk = u128::from(CHUNK);
         let upper = u128::from(high) << 64 | low >> 64;
-        let lower = upper % chunk << 64 | low & u128::from(u64::MAX);
-        let rest = upper / chunk << 64 | lower / chunk;
+        let lower = (upper % chunk) << 64 | low & u128::from(u64::MAX);
+        let rest = ((upper / chunk) << 64) | (lower / chunk);
         let mut digits = [0; DIGITS];
         write_decimal(&mut digits[DIGITS - CHUNK_DIGITS..], (lower % chunk) as u64);
         let middle = DIGITS - 2 * CHUNK_DIGITS..DIGITS - CHUNK_DIGITS;
