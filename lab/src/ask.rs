@@ -1,14 +1,14 @@
-//! The commands that ask the running local cloud: `clock`, `fault`, `status`.
+//! The commands that ask the running local cloud: `clock`, `fault`, `reset`, `status`.
 
 use crate::client::Client;
 use crate::span::Span;
-use crate::{progress, Command, FaultCommand};
+use crate::{progress, target, Command, FaultCommand};
 use anyhow::Result;
 use localcloud::faults::{Fault, Kind};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, Value};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Progress {
 }
 
 #[derive(Deserialize)]
-struct Status {
+pub struct Status {
     seed: u64,
     clock: Clock,
     faults: Vec<Fault>,
@@ -32,6 +32,16 @@ struct Status {
     functions: Vec<Function>,
     roles: Vec<Role>,
     log_groups: Vec<LogGroup>,
+}
+
+impl Status {
+    pub fn queue_names(&self) -> Vec<&str> {
+        self.queues.iter().map(|queue| &*queue.name).collect()
+    }
+
+    pub fn role_names(&self) -> Vec<&str> {
+        self.roles.iter().map(|role| &*role.name).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -76,7 +86,7 @@ struct Queue {
 ///
 /// No local cloud runs there, or it refuses.
 pub fn run(port: Option<u16>, command: Command) -> Result<()> {
-    let cloud = Client::new(port);
+    let cloud = Client::new(port)?;
     let text = match command {
         Command::Clock { by: None } => clock(&cloud.get("/lab/clock")?),
         Command::Clock { by: Some(by) } => {
@@ -85,13 +95,20 @@ pub fn run(port: Option<u16>, command: Command) -> Result<()> {
             format!("Moved by {by}.\n{}", clock(&moved))
         }
         Command::Fault(command) => faults(&fault(&cloud, command)?),
+        Command::Reset => {
+            let _: Value = cloud.post("/lab/reset", "")?;
+            "The local cloud is empty.\nNext: `cargo run --bin create`".to_owned()
+        }
         Command::Status => {
             let Progress { done } = cloud.get("/lab/progress")?;
             place(&done) + &status(&cloud.get("/lab/status")?)
         }
     };
-    writeln!(std::io::stdout(), "{text}")?;
-    Ok(())
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever reads has seen enough, such as `head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(Into::into),
+    }
 }
 
 /// The faults that wait after `command`.
@@ -117,6 +134,7 @@ fn fault(cloud: &Client, command: FaultCommand) -> Result<Vec<Fault>> {
         target,
         count: times.count,
     };
+    target::check(&fault, &cloud.get("/lab/status")?)?;
     cloud.post("/lab/faults", &serde_json::to_string(&fault)?)
 }
 

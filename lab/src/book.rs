@@ -8,7 +8,6 @@ use axum::middleware::{from_fn_with_state, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::Router;
-use log::{Level, Log, Metadata, Record};
 use mdbook_driver::MDBook;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -135,21 +134,4 @@ fn note(path: &Path, found: &mut BTreeMap<PathBuf, SystemTime>) {
     } else if let Ok(written) = metadata.modified() {
         found.insert(path.to_owned(), written);
     }
-}
-
-/// Prints what mdBook warns of.
-pub struct Warnings;
-
-impl Log for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= Level::Warn && metadata.target().starts_with("mdbook")
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            eprintln!("The book: {}", record.args());
-        }
-    }
-
-    fn flush(&self) {}
 }

@@ -1,16 +1,17 @@
-//! Asks the running local cloud: one HTTP/1.1 request, one answer in JSON.
+//! Asks the running local cloud: one request, one answer in JSON.
 
 use anyhow::{bail, Context, Result};
+use axum::body::Bytes;
+use axum::http::{Request, StatusCode};
+use localcloud::client;
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
 use std::env;
-use std::io::{Read, Write};
-use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than a thousand queues and a hundred faults need.
-const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
 
 /// Where a local cloud is, or should be.
 pub struct Client {
@@ -26,14 +27,21 @@ struct Refusal {
 
 impl Client {
     /// The local cloud on `port`; without one, that of `AWS_ENDPOINT_URL` when it is on this machine.
-    pub fn new(port: Option<u16>) -> Self {
-        let host = match port {
-            Some(port) => Some(format!("127.0.0.1:{port}")),
-            None => env::var("AWS_ENDPOINT_URL").ok().and_then(loopback),
+    ///
+    /// # Errors
+    ///
+    /// `AWS_ENDPOINT_URL` is no URL.
+    pub fn new(port: Option<u16>) -> Result<Self> {
+        let host = match (port, env::var("AWS_ENDPOINT_URL")) {
+            (Some(port), _) => Some(format!("127.0.0.1:{port}")),
+            (None, Ok(url)) if !url.is_empty() && !url.contains("://") => {
+                bail!("AWS_ENDPOINT_URL is {url}: it begins with http://, such as http://{url}")
+            }
+            (None, url) => url.ok().and_then(loopback),
         };
-        Self {
+        Ok(Self {
             host: host.unwrap_or_else(|| format!("127.0.0.1:{}", localcloud::DEFAULT_PORT)),
-        }
+        })
     }
 
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -49,46 +57,32 @@ impl Client {
     }
 
     fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: &str) -> Result<T> {
-        let Some(mut stream) = self.connect() else {
-            bail!(
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(Bytes::copy_from_slice(body.as_bytes()))?;
+        let answer = match client::ask(&self.host, request, PATIENCE) {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => bail!(
                 "no local cloud at {}: start it with `cargo run` in another terminal",
                 self.host
-            );
+            ),
+            Err(error) => {
+                return Err(error).with_context(|| format!("no answer from {}", self.host));
+            }
         };
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.host,
-            body.len()
-        );
-        let mut answer = String::new();
-        stream
-            .write_all(request.as_bytes())
-            .and_then(|()| stream.take(LARGEST_ANSWER).read_to_string(&mut answer))
-            .with_context(|| format!("no answer from {}", self.host))?;
         let stranger = || {
             format!(
                 "what answers at {} is no local cloud of this lab: stop it, or name the right one with --port",
                 self.host
             )
         };
-        let (head, body) = answer.split_once("\r\n\r\n").with_context(stranger)?;
-        if head.split(' ').nth(1) == Some("200") {
-            return serde_json::from_str(body).with_context(stranger);
+        if answer.status() == StatusCode::OK {
+            return serde_json::from_slice(answer.body()).with_context(stranger);
         }
-        let refusal: Refusal = serde_json::from_str(body).with_context(stranger)?;
+        let refusal: Refusal = serde_json::from_slice(answer.body()).with_context(stranger)?;
         bail!(refusal.error)
-    }
-
-    fn connect(&self) -> Option<TcpStream> {
-        let stream = self
-            .host
-            .to_socket_addrs()
-            .ok()?
-            .find_map(|address| TcpStream::connect_timeout(&address, PATIENCE).ok())?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.set_write_timeout(Some(PATIENCE)).ok()?;
-        Some(stream)
     }
 }
 

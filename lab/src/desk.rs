@@ -1,9 +1,9 @@
 //! The desk itself: the local cloud and the book in one process, until ^C.
 
-use crate::book::{Book, Warnings};
+use crate::book::Book;
 use crate::client::Client;
-use crate::progress;
 use crate::DeskOptions;
+use crate::{logger, progress};
 use anyhow::{anyhow, Context, Result};
 use localcloud::{LocalCloud, Options, DEFAULT_PORT};
 use serde_json::Value;
@@ -46,9 +46,7 @@ pub fn run(port: Option<u16>, options: DeskOptions) -> Result<()> {
         ..Options::default()
     })
     .map_err(|error| cannot_start(port, error))?;
-    if log::set_logger(&Warnings).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
-    }
+    logger::start(options.log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -66,7 +64,7 @@ fn cannot_start(port: u16, error: io::Error) -> anyhow::Error {
     if error.kind() != ErrorKind::AddrInUse {
         return anyhow::Error::new(error).context(format!("can't listen on 127.0.0.1:{port}"));
     }
-    match Client::new(Some(port)).get::<Value>("/lab/health") {
+    match Client::new(Some(port)).and_then(|client| client.get::<Value>("/lab/health")) {
         Ok(_) => anyhow!(
             "another local cloud is running at http://127.0.0.1:{port}: use it, or start one more with \
              `cargo run -- --port 0`"

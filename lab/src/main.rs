@@ -1,5 +1,5 @@
 //! The desk of *Queues & Streams*: starts the local cloud and serves the book; its subcommands move the clock,
-//! make faults and show what the local cloud holds.
+//! make faults, show what the local cloud holds and empty it.
 //!
 //!     cargo run
 
@@ -7,8 +7,10 @@ mod ask;
 mod book;
 mod client;
 mod desk;
+mod logger;
 mod progress;
 mod span;
+mod target;
 
 use clap::{Args, Parser, Subcommand};
 use span::Span;
@@ -48,6 +50,15 @@ struct DeskOptions {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 
+    /// Show what the local cloud does: with debug, each call
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "warn",
+        hide_default_value = true
+    )]
+    log: log::LevelFilter,
+
     /// Start the local cloud alone
     #[arg(long)]
     no_book: bool,
@@ -68,6 +79,9 @@ enum Command {
     /// Make something go wrong on the local cloud
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// Empty the local cloud: queues, streams, functions, stacks, roles, logs and faults go at once, and their names are
+    /// free again. The clock and the exercises that are done stay
+    Reset,
     /// Show the exercises that are done, the seed, the clock, the faults that wait, and what there is: queues, streams,
     /// functions, roles, log groups
     Status,

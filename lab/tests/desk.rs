@@ -1,5 +1,8 @@
 //! The desk as the reader runs it: a process with a book, a port of its own and ^C.
 
+use axum::body::Bytes;
+use axum::http::Request;
+use localcloud::client;
 use serde_json::{json, Value};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,6 +12,9 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How long a desk may take for an answer: it renders the book before it gives a page.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A desk that runs until the end of its test.
 struct Desk {
@@ -96,18 +102,36 @@ impl Desk {
         assert!(head.starts_with("HTTP/1.1 200"), "{operation}: {body}");
     }
 
-    fn exchange(&self, start: &str, body: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.host).expect("a connection");
-        let request = format!(
-            "{start}\r\nhost: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.host,
-            body.len()
+    fn create_role(&self, name: &str) {
+        let body = format!(
+            "Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument=\
+             %7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A\
+             %22sts%3AAssumeRole%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%7D%7D"
         );
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        (head.to_owned(), body.to_owned())
+        let (head, answer) = self.exchange("POST / HTTP/1.1", &body);
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// Sends a request, given as the lines of its head and its body, and returns the answer in the same way.
+    fn exchange(&self, start: &str, body: &str) -> (String, String) {
+        let mut lines = start.lines();
+        let mut words = lines.next().expect("a request line").split(' ');
+        let mut request = Request::builder()
+            .method(words.next().expect("a method"))
+            .uri(words.next().expect("a path"));
+        for line in lines {
+            let (name, value) = line.split_once(": ").expect("a header");
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes()));
+        let answer = client::ask(&self.host, request.expect("a request"), PATIENCE);
+        let (head, body) = answer.expect("an answer").into_parts();
+        let mut shown = format!("{:?} {}", head.version, head.status);
+        for (name, value) in &head.headers {
+            shown += &format!("\r\n{name}: {}", value.to_str().expect("text"));
+        }
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        (shown, body)
     }
 
     /// What a command prints that asks this desk.
@@ -317,6 +341,27 @@ fn a_book_that_cannot_be_rendered_says_why() {
 }
 
 #[test]
+fn each_call_is_shown_on_request() {
+    let desk = Desk::start(&["--no-book", "--log", "debug"]);
+    desk.call("ListQueues", "{}");
+    let form = "Action=GetRole&Version=2010-05-08&RoleName=nobody";
+    let (head, _) = desk.exchange("POST / HTTP/1.1", form);
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    let shown = desk.errors();
+    let calls: Vec<_> = shown
+        .lines()
+        .map(|line| line.split(" ms=").next())
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Some(r#"The local cloud: call service="sqs" operation="ListQueues" code="OK""#),
+            Some(r#"The local cloud: call service="iam" operation="GetRole" code="NoSuchEntity""#),
+        ]
+    );
+}
+
+#[test]
 fn what_mdbook_warns_of_is_shown() {
     let (desk, _book) = Desk::with_page("# First\n\n{{#include nowhere.rs}}\n");
     let errors = desk.errors();
@@ -360,6 +405,8 @@ fn the_clock_moves_forward() {
 fn faults_wait_until_they_are_cleared() {
     let desk = Desk::start(&["--no-book"]);
     assert!(desk.ask(&["fault", "list"]).contains("No faults wait"));
+    desk.call("CreateQueue", r#"{"QueueName": "StandardQueue"}"#);
+    desk.create_role("reader");
     let twice = ["--target", "StandardQueue", "--count", "2"];
     desk.ask(&[&["fault", "duplicate-delivery"], &twice[..]].concat());
     desk.ask(&["fault", "lost-response", "--target", "SendMessage"]);
@@ -388,6 +435,64 @@ fn faults_wait_until_they_are_cleared() {
     assert_eq!(faults[3]["target"], Value::Null);
     assert!(desk.ask(&["fault", "clear"]).contains("No faults wait"));
     assert_eq!(desk.get("/lab/faults").1, "[]");
+}
+
+#[test]
+fn a_fault_for_what_is_not_there_is_refused_with_the_near_ones() {
+    let desk = Desk::start(&["--no-book"]);
+    let refused = |kind: &str, target: &str| {
+        let command = ["fault", kind, "--target", target, "--port", desk.port()];
+        let (code, errors) = failure(&mut lab(&command));
+        assert_eq!(code, Some(1), "{errors}");
+        errors
+    };
+    assert_eq!(
+        refused("throttle", "SendMesage"),
+        "Error: no operation SendMesage: did you mean SendMessage?\n"
+    );
+    assert_eq!(
+        refused("duplicate-delivery", "StandardQueue"),
+        "Error: no queue StandardQueue: there is none yet: make it first, or leave --target out\n"
+    );
+    desk.call("CreateQueue", r#"{"QueueName": "StandardQueue"}"#);
+    assert_eq!(
+        refused("duplicate-delivery", "standardqueue"),
+        "Error: no queue standardqueue: did you mean StandardQueue?\n"
+    );
+    desk.create_role("alice-SQSFunction");
+    let errors = refused("policy-delay", "salaries");
+    assert!(
+        errors.contains("no role salaries: there are alice-SQSFunction"),
+        "{errors}"
+    );
+    assert_eq!(desk.get("/lab/faults").1, "[]");
+}
+
+#[test]
+fn a_reset_empties_the_local_cloud() {
+    let desk = Desk::start(&["--no-book"]);
+    desk.call("CreateQueue", r#"{"QueueName": "StandardQueue"}"#);
+    desk.ask(&["fault", "throttle", "--target", "SendMessage"]);
+    let told = desk.ask(&["reset"]);
+    assert!(told.starts_with("The local cloud is empty."), "{told}");
+    let shown = desk.ask(&["status"]);
+    assert!(shown.contains("No queues yet."), "{shown}");
+    assert!(shown.contains("No faults wait"), "{shown}");
+}
+
+#[test]
+fn who_reads_only_the_first_line_hears_no_complaint() {
+    let desk = Desk::start(&["--no-book"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = lab(&["status", "--port", desk.port()])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*errors), (Some(0), ""));
 }
 
 #[test]
@@ -513,6 +618,17 @@ fn the_commands_never_leave_this_machine() {
             "{endpoint}: {errors}"
         );
     }
+}
+
+#[test]
+fn an_endpoint_without_its_scheme_is_explained() {
+    let endpoint = "127.0.0.1:4566";
+    let (code, errors) = failure(lab(&["status"]).env("AWS_ENDPOINT_URL", endpoint));
+    assert_eq!(code, Some(1));
+    assert!(
+        errors.contains("it begins with http://, such as http://127.0.0.1:4566"),
+        "{errors}"
+    );
 }
 
 #[test]

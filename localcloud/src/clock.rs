@@ -1,9 +1,10 @@
 //! The one clock of the local cloud. Everything that waits, waits here, so that moving the clock by five
 //! minutes wakes whoever was due in those five minutes.
 
+use crate::lock::lock;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -127,8 +128,8 @@ impl Clock {
 
     /// Returns when the clock shows `time` or later.
     pub async fn sleep_until(&self, time: Millis) {
-        let place = Place::take(self, time);
-        self.wait(time, Some(&place)).await;
+        let sleeper = Sleeper::enter(self, time);
+        self.wait(time, Some(&sleeper)).await;
     }
 
     /// The same for a wait that begins again whenever it ends, such as a poller's. It counts for nothing to an
@@ -137,9 +138,9 @@ impl Clock {
         self.wait(time, None).await;
     }
 
-    async fn wait(&self, time: Millis, place: Option<&Place<'_>>) {
+    async fn wait(&self, time: Millis, sleeper: Option<&Sleeper<'_>>) {
         let patience = match self.0.pace {
-            Pace::Patient(patience) if place.is_some() => Some(patience),
+            Pace::Patient(patience) if sleeper.is_some() => Some(patience),
             _ => None,
         };
         let look = patience.map(|patience| patience / LOOKS);
@@ -153,7 +154,7 @@ impl Clock {
             let requests = self.requests();
             tokio::select! {
                 () = tokio::time::sleep(look.unwrap_or(left).min(left)), if self.0.pace != Pace::Stopped => {
-                    if look.is_none() || !place.is_some_and(Place::is_first) || !self.is_quiet(requests) {
+                    if look.is_none() || !sleeper.is_some_and(Sleeper::is_first) || !self.is_quiet(requests) {
                         quiet_looks = 0;
                         continue;
                     }
@@ -175,10 +176,7 @@ impl Clock {
     }
 
     fn watched(&self) -> MutexGuard<'_, Vec<u32>> {
-        self.0
-            .watched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.watched)
     }
 
     fn requests(&self) -> u64 {
@@ -190,10 +188,7 @@ impl Clock {
     }
 
     fn awaited(&self) -> MutexGuard<'_, BTreeSet<(Millis, u64)>> {
-        self.0
-            .awaited
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.awaited)
     }
 }
 
@@ -233,14 +228,14 @@ fn is_busy(process: u32) -> bool {
     })
 }
 
-/// A sleeper's place among those who wait for a time.
-struct Place<'a> {
+/// One of those who wait for a time.
+struct Sleeper<'a> {
     clock: &'a Clock,
     key: (Millis, u64),
 }
 
-impl<'a> Place<'a> {
-    fn take(clock: &'a Clock, time: Millis) -> Self {
+impl<'a> Sleeper<'a> {
+    fn enter(clock: &'a Clock, time: Millis) -> Self {
         let key = (time, clock.0.next.fetch_add(1, Ordering::Relaxed));
         clock.awaited().insert(key);
         Self { clock, key }
@@ -251,7 +246,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Sleeper<'_> {
     fn drop(&mut self) {
         self.clock.awaited().remove(&self.key);
     }

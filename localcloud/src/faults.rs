@@ -1,10 +1,11 @@
 //! Faults on request: what goes wrong on AWS now and then, at the moment a reader wants to see it.
 
 use crate::events::{Event, Events};
+use crate::lock::lock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
 // Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
@@ -52,7 +53,7 @@ fn once() -> u32 {
 }
 
 /// How many faults may wait at a time.
-pub const MOST_FAULTS: usize = 100;
+pub const MAX_FAULTS: usize = 100;
 
 /// The faults that wait. Clones share them.
 #[derive(Clone)]
@@ -73,10 +74,10 @@ impl Faults {
         }))
     }
 
-    /// Adds a fault. False when [`MOST_FAULTS`] are waiting already.
+    /// Adds a fault. False when [`MAX_FAULTS`] are waiting already.
     pub fn add(&self, fault: Fault) -> bool {
         let mut faults = self.lock();
-        if faults.len() == MOST_FAULTS {
+        if faults.len() == MAX_FAULTS {
             return false;
         }
         if fault.count > 0 {
@@ -96,13 +97,13 @@ impl Faults {
     }
 
     /// Whether a fault of this kind waits for `target`. Nothing happens yet.
-    pub fn waits(&self, kind: Kind, target: &str) -> bool {
+    pub fn is_waiting(&self, kind: Kind, target: &str) -> bool {
         self.0.waiting.load(Ordering::Acquire) > 0
             && self.lock().iter().any(|fault| fault.is_for(kind, target))
     }
 
-    /// Whether a fault of this kind happens to `target` now. It counts as happened.
-    pub fn strikes(&self, kind: Kind, target: &str) -> bool {
+    /// Takes a fault of this kind that waits for `target`, to make it happen now. False when there is none.
+    pub fn take(&self, kind: Kind, target: &str) -> bool {
         if self.0.waiting.load(Ordering::Acquire) == 0 {
             return false;
         }
@@ -123,7 +124,7 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.faults)
     }
 }
 
@@ -133,18 +134,18 @@ mod tests {
     use crate::clock::Clock;
 
     #[test]
-    fn a_fault_strikes_its_target_as_often_as_asked() {
+    fn a_fault_happens_to_its_target_as_often_as_asked() {
         let faults = Faults::new(Events::new(Clock::new()));
         faults.add(Fault {
             kind: Kind::Throttle,
             target: Some("SendMessage".into()),
             count: 2,
         });
-        assert!(!faults.strikes(Kind::Throttle, "ReceiveMessage"));
-        assert!(!faults.strikes(Kind::LostResponse, "SendMessage"));
-        assert!(faults.strikes(Kind::Throttle, "SendMessage"));
-        assert!(faults.strikes(Kind::Throttle, "SendMessage"));
-        assert!(!faults.strikes(Kind::Throttle, "SendMessage"));
+        assert!(!faults.take(Kind::Throttle, "ReceiveMessage"));
+        assert!(!faults.take(Kind::LostResponse, "SendMessage"));
+        assert!(faults.take(Kind::Throttle, "SendMessage"));
+        assert!(faults.take(Kind::Throttle, "SendMessage"));
+        assert!(!faults.take(Kind::Throttle, "SendMessage"));
         assert!(faults.waiting().is_empty());
     }
 }

@@ -14,33 +14,33 @@
 //! `events` what happened.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
+pub mod account;
+pub mod client;
 pub mod clock;
+mod cloud;
 pub mod cloudformation;
-mod control;
 pub mod events;
 pub mod faults;
-mod feed;
-mod http;
+mod guard;
 pub mod iam;
 pub mod ids;
 pub mod kinesis;
+mod lab_api;
 pub mod lambda;
+mod lock;
 pub mod logs;
+mod server;
+mod service;
 pub mod sqs;
+mod sse;
 pub mod sts;
 pub mod testing;
 pub mod wire;
 
+pub use account::{ACCOUNT, REGION};
 use clock::{Clock, Pace};
-use cloudformation::CloudFormation;
-use events::Events;
+use cloud::{Clouds, Lasting};
 use faults::Faults;
-use iam::Iam;
-use kinesis::Kinesis;
-use lambda::mapping::Mappings;
-use lambda::Lambda;
-use logs::Logs;
-use sqs::Sqs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -48,11 +48,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-// Differs from AWS: one-account: there is one account in one region, over plain HTTP.
-/// The one account of the local cloud.
-pub const ACCOUNT: &str = "000000000000";
-/// The one region of the local cloud.
-pub const REGION: &str = "us-east-1";
 /// Where the local cloud listens unless it is told otherwise.
 pub const DEFAULT_PORT: u16 = 4566;
 
@@ -85,24 +80,8 @@ impl Default for Options {
 /// A running local cloud. It stops when it is dropped.
 pub struct LocalCloud {
     address: SocketAddr,
-    cloud: Arc<Cloud>,
+    clouds: Arc<Clouds>,
     runtime: Option<Runtime>,
-}
-
-/// What all requests share.
-pub(crate) struct Cloud {
-    seed: u64,
-    progress: Option<PathBuf>,
-    clock: Clock,
-    events: Events,
-    faults: Faults,
-    sqs: Sqs,
-    kinesis: Kinesis,
-    lambda: Lambda,
-    mappings: Mappings,
-    iam: Iam,
-    logs: Logs,
-    cloudformation: CloudFormation,
 }
 
 impl LocalCloud {
@@ -120,57 +99,17 @@ impl LocalCloud {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
         let clock = Clock::with_pace(options.pace);
-        let events = Events::new(clock.clone());
-        let faults = Faults::new(events.clone());
-        let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), options.seed);
-        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
-        let iam = Iam::new(clock.clone(), faults.clone(), options.seed);
-        let logs = Logs::new(clock.clone(), events.clone());
-        let endpoint = format!("http://{address}");
-        let lambda = Lambda::new(
-            clock.clone(),
-            events.clone(),
-            iam.clone(),
-            logs.clone(),
-            endpoint,
-            options.seed,
-        );
-        let mappings = Mappings::new(
-            clock.clone(),
-            events.clone(),
-            sqs.clone(),
-            kinesis.clone(),
-            Arc::new(lambda.clone()),
-            Arc::new(iam.clone()),
-            options.seed,
-        );
-        let cloud = Arc::new(Cloud {
+        let clouds = Arc::new(Clouds::new(Lasting {
             seed: options.seed,
             progress: options.progress,
-            cloudformation: CloudFormation::new(
-                clock.clone(),
-                sqs.clone(),
-                kinesis.clone(),
-                iam.clone(),
-                logs.clone(),
-                mappings.clone(),
-                options.seed,
-            ),
-            lambda,
-            mappings,
             clock,
-            events,
-            faults,
-            sqs,
-            kinesis,
-            iam,
-            logs,
-        });
-        runtime.spawn(feed::keep(cloud.clone()));
-        runtime.spawn(http::serve(listener, cloud.clone(), options.pages));
+            endpoint: format!("http://{address}"),
+        }));
+        runtime.spawn(sse::keep(clouds.watch()));
+        runtime.spawn(server::serve(listener, clouds.clone(), options.pages));
         Ok(Self {
             address,
-            cloud,
+            clouds,
             runtime: Some(runtime),
         })
     }
@@ -185,26 +124,26 @@ impl LocalCloud {
     }
 
     pub fn seed(&self) -> u64 {
-        self.cloud.seed
+        self.clouds.lasting.seed
     }
 
     pub fn clock(&self) -> &Clock {
-        &self.cloud.clock
+        &self.clouds.lasting.clock
     }
 
-    pub fn faults(&self) -> &Faults {
-        &self.cloud.faults
+    pub fn faults(&self) -> Faults {
+        self.clouds.now().faults.clone()
     }
 
     /// The pages that the reader has done, in the order of their doing.
     pub fn progress(&self) -> Vec<String> {
-        control::progress(&self.cloud)
+        lab_api::progress(&self.clouds.now())
     }
 }
 
 impl Drop for LocalCloud {
     fn drop(&mut self) {
-        self.cloud.lambda.stop();
+        self.clouds.now().lambda.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

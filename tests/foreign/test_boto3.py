@@ -104,7 +104,9 @@ class Queues(OnTheLocalCloud):
             call(**parameters)
         error = caught.exception.response["Error"]
         self.assertEqual(error["Code"], code)
-        self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 400)
+        # SQS answers 403 to a second purge, and 404 to a move task whose queue is not there.
+        status = {"PurgeQueueInProgress": 403, "ResourceNotFoundException": 404}.get(name, 400)
+        self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], status)
         self.assertTrue(error["Message"])
         self.raised.add(name)
 
@@ -450,9 +452,22 @@ class Sqs(Queues):
         self.assertEqual(self.counts(queue), (0, 1, 0))
         change(0)
         self.assertEqual(self.counts(queue), (1, 0, 0))
+        fifo = self.queue("-line.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+        self.sqs.send_message(QueueUrl=fifo, MessageBody="a", MessageGroupId="g")
+        [late] = self.receive(fifo, VisibilityTimeout=1)
+        self.desk.advance(2)
         self.refused(
-            "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", change, timeout=5
+            "MessageNotInflight",
+            "AWS.SimpleQueueService.MessageNotInflight",
+            self.sqs.change_message_visibility,
+            QueueUrl=fifo,
+            ReceiptHandle=late["ReceiptHandle"],
+            VisibilityTimeout=5,
         )
+        # On a standard queue it would do: nobody has received it since.
+        change(5)
+        self.assertEqual(self.counts(queue), (0, 1, 0))
+        change(0)
         [again] = self.receive_all(queue, 1)
         self.desk.advance(10)
         # Twelve hours count from the receive, ten seconds ago.
@@ -548,7 +563,9 @@ class Sqs(Queues):
         self.assertEqual(self.counts(target)[0], moved)
         self.assertEqual(self.counts(dead)[0], 20 - moved)
         missing = "ResourceNotFoundException"
-        self.refused(missing, missing, self.sqs.cancel_message_move_task, TaskHandle="made-up")
+        cancel = self.sqs.cancel_message_move_task
+        self.refused(missing, missing, cancel, TaskHandle=task["TaskHandle"])
+        self.refused("", "InvalidParameterValue", cancel, TaskHandle="made-up")
         nowhere = self.arn(dead) + "-nowhere"
         self.refused(missing, missing, self.sqs.start_message_move_task, SourceArn=nowhere)
         self.refused(missing, missing, self.sqs.list_message_move_tasks, SourceArn=nowhere)
@@ -812,8 +829,6 @@ class Fifo(Queues):
             QueueUrl=queue,
             Entries=[
                 entry("first"),
-                entry("no-group", MessageGroupId=None),
-                entry("no-id", MessageDeduplicationId=None),
                 entry("bad", MessageBody="\0"),
                 entry("late", DelaySeconds=5),
                 entry("again", MessageDeduplicationId="first"),
@@ -827,13 +842,27 @@ class Fifo(Queues):
         self.assertEqual(
             [(entry["Id"], entry["Code"], entry["SenderFault"]) for entry in sent["Failed"]],
             [
-                ("no-group", "MissingParameter", True),
-                ("no-id", "InvalidParameterValue", True),
                 ("bad", "InvalidMessageContents", True),
                 ("late", "InvalidParameterValue", True),
             ],
         )
+        for missing in [{"MessageGroupId": None}, {"MessageDeduplicationId": None}]:
+            entries = [entry("whole"), entry("other", **missing)]
+            send = self.sqs.send_message_batch
+            self.refused("", "InvalidParameterValue", send, QueueUrl=queue, Entries=entries)
         self.assertEqual(self.bodies(queue), ["first", "last"])
+
+    def test_a_message_waits_for_the_earlier_ones_of_its_group(self):
+        """As recorded on AWS in November 2025: what stands before the message in flight comes again."""
+        for extended, expected in [(0, []), (1, ["a"]), (2, ["a", "b"])]:
+            with self.subTest(extended=extended):
+                queue = self.queue(f"-{extended}", VisibilityTimeout="10")
+                for body in "abc":
+                    self.put(queue, "g", body)
+                handle = self.receive(queue, MaxNumberOfMessages=10)[extended]["ReceiptHandle"]
+                self.sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=40)
+                self.desk.advance(20)
+                self.assertEqual(self.bodies(queue), expected)
 
     def test_a_receive_is_repeated_by_its_attempt_id(self):
         queue = self.queue()
@@ -856,7 +885,7 @@ class Fifo(Queues):
         )
         entries = [{"Id": "late", "ReceiptHandle": late["ReceiptHandle"]}]
         failed = self.sqs.delete_message_batch(QueueUrl=queue, Entries=entries)["Failed"]
-        self.assertEqual([(entry["Id"], entry["Code"]) for entry in failed], [("late", "InvalidParameterValue")])
+        self.assertEqual([(entry["Id"], entry["Code"]) for entry in failed], [("late", "ReceiptHandleIsInvalid")])
         [again] = self.receive(queue)
         self.assertEqual(again["Attributes"]["ApproximateReceiveCount"], "2")
 

@@ -4,8 +4,8 @@
 
 use super::invalid;
 use super::resources::Provisioned;
+use crate::account::{ACCOUNT, REGION};
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,13 +5,13 @@
 
 use super::function::text;
 use super::{logs, mappings, roles};
+use crate::account;
 use crate::iam::Iam;
 use crate::kinesis::Kinesis;
 use crate::lambda::mapping::Mappings;
 use crate::logs::Logs;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use serde_json::{json, Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -367,7 +367,7 @@ async fn create_queue(
     Ok(Provisioned {
         id: url.clone(),
         attributes: BTreeMap::from([
-            ("Arn", format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")),
+            ("Arn", account::arn("sqs", &name)),
             ("QueueName", name),
             ("QueueUrl", url),
         ]),

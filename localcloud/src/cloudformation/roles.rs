@@ -6,7 +6,7 @@ use super::resources::{
     attribute, cut, fixed, number, required, unless_gone, Failure, Properties, Provisioned,
     Services,
 };
-use crate::ACCOUNT;
+use crate::account;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -207,7 +207,7 @@ pub fn create_managed_policy(
         ("Description", description.as_deref().unwrap_or_default()),
     ];
     let created = make(services, "CreatePolicy", &name, &parameters)?;
-    let arn = format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}");
+    let arn = account::arn("iam", format!("policy{path}{name}"));
     for role in texts(properties, "Roles")? {
         if let Err(failure) = attach(services, &role, &arn) {
             let _ = delete_managed_policy(services, &arn, properties);

@@ -5,6 +5,7 @@ use super::function::{self, Known, Scope};
 use super::resources::{Failure, Kind, Provisioned, Services};
 use super::template::{Deletion, ShownOutput, Template};
 use super::Shared;
+use crate::account;
 use crate::clock::Millis;
 use crate::ids;
 use crate::wire::error::ApiError;
@@ -611,8 +612,7 @@ fn add_tags(properties: &mut Map<String, Value>, tags: &BTreeMap<String, String>
 
 /// The ARN by which a stack is known even after its deletion.
 pub fn arn(name: &str, uuid: &str) -> String {
-    let (region, account) = (crate::REGION, crate::ACCOUNT);
-    format!("arn:aws:cloudformation:{region}:{account}:stack/{name}/{uuid}")
+    account::arn("cloudformation", format!("stack/{name}/{uuid}"))
 }
 
 impl Shared {

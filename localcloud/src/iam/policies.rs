@@ -6,10 +6,10 @@ use super::{
     conflict, date, description, document, encoded, exists, id, invalid, limit, name, no_such,
     page, path, refuse_left_out, show_page, Iam, State,
 };
+use crate::account;
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
-use crate::ACCOUNT;
 use rand::rngs::SmallRng;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ impl Iam {
         }
         let policy = Policy {
             name: name.to_owned(),
-            arn: format!("arn:aws:iam::{ACCOUNT}:policy{path}{name}"),
+            arn: account::arn("iam", format!("policy{path}{name}")),
             path: path.to_owned(),
             id: state.id("ANPA"),
             description,

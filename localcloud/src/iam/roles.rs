@@ -5,11 +5,11 @@ use super::{
     conflict, date, description, document, encoded, exists, limit, name, no_such, number, page,
     path, refuse_left_out, show_page, size, Iam, State, LONGEST_DOCUMENT, POLICY_DELAY,
 };
+use crate::account;
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
-use crate::ACCOUNT;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Iam {
         }
         let role = Role {
             name: name.to_owned(),
-            arn: format!("arn:aws:iam::{ACCOUNT}:role{path}{name}"),
+            arn: account::arn("iam", format!("role{path}{name}")),
             id: state.id("AROA"),
             path: path.to_owned(),
             description,
@@ -314,7 +314,7 @@ impl Iam {
 
     /// Lets what the role now says hold from now on; or later, if that is asked for.
     fn take_effect(&self, state: &mut State, name: &str) {
-        let late = self.0.faults.strikes(Kind::PolicyDelay, name);
+        let late = self.0.faults.take(Kind::PolicyDelay, name);
         let from = self.0.clock.now() + if late { POLICY_DELAY } else { 0 };
         let State {
             roles, policies, ..

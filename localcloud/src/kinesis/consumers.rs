@@ -4,10 +4,10 @@
 use super::input::{Input, ANY, NAME};
 use super::settings::{self, Resource};
 use super::{in_use, invalid, no_stream, not_found, seconds, Entry, Kinesis};
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::{Event, Events};
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, HashMap};
 

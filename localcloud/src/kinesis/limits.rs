@@ -3,10 +3,10 @@
 
 use super::input::Input;
 use super::Kinesis;
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::faults::Kind;
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use std::collections::HashMap;
 
 /// Whose calls are counted together.
@@ -75,7 +75,7 @@ impl Kinesis {
         else {
             return Ok(());
         };
-        if !faults.waits(Kind::StreamQuota, operation) {
+        if !faults.is_waiting(Kind::StreamQuota, operation) {
             return Ok(());
         }
         let mut whose = String::new();
@@ -88,7 +88,7 @@ impl Kinesis {
         let mut state = self.lock();
         let now = self.0.clock.now();
         let is_allowed = state.calls.allows(now, operation, whose, *limit);
-        if is_allowed || !faults.strikes(Kind::StreamQuota, operation) {
+        if is_allowed || !faults.take(Kind::StreamQuota, operation) {
             return Ok(());
         }
         let code = match of {

@@ -5,7 +5,6 @@
 //!
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>.
 
-pub mod cbor;
 mod consumers;
 mod fan_out;
 mod input;
@@ -20,11 +19,12 @@ pub mod shard;
 mod shown;
 pub mod stream;
 
+use crate::account::ACCOUNT;
 use crate::clock::{Clock, Millis};
 use crate::events::{Event, Events};
 use crate::faults::Faults;
+use crate::lock::lock;
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use axum::body::Body;
 use consumers::Consumer;
 use input::{Input, MODES, NAME};
@@ -33,7 +33,7 @@ use shard::Shard;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::future::{pending, Future};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use stream::{Change, Passed, Refusal, Stream};
 use tokio::sync::watch;
 
@@ -278,7 +278,8 @@ impl Kinesis {
             bells: HashMap::new(),
             planned: watch::Sender::new(()),
         };
-        let keeper = self.clone().keep(
+        let keeper = keep(
+            Arc::downgrade(&self.0),
             entry.name.clone(),
             entry.incarnation,
             entry.planned.subscribe(),
@@ -374,31 +375,43 @@ impl Kinesis {
         }
     }
 
-    /// Does what is due for a stream when it is due, until the stream is gone.
-    async fn keep(self, name: Arc<str>, incarnation: u64, mut planned: watch::Receiver<()>) {
-        let clock = &self.0.clock;
-        loop {
-            planned.borrow_and_update();
-            let (change, forgotten) = {
-                let mut state = self.lock();
-                self.pass(&mut state, &name, clock.now());
-                let entry = state.streams.get(&name);
-                match entry.filter(|entry| entry.incarnation == incarnation) {
-                    None => return,
-                    Some(entry) => (entry.next_due(), entry.log.next_forgotten()),
-                }
-            };
-            tokio::select! {
-                () = due(change, |time| clock.sleep_until(time)) => {}
-                // No impatient clock goes there: it would pass over days.
-                () = due(forgotten, |time| clock.idle_until(time)) => {}
-                _ = planned.changed() => {}
-            }
-        }
+    /// Does what is due for a stream by now. When that is to be done again: for a change, and for a shard that will be
+    /// forgotten. None when the stream is gone.
+    fn look_after(&self, name: &str, incarnation: u64) -> Option<(Option<Millis>, Option<Millis>)> {
+        let mut state = self.lock();
+        self.pass(&mut state, name, self.0.clock.now());
+        let entry = state.streams.get(name);
+        let entry = entry.filter(|entry| entry.incarnation == incarnation)?;
+        Some((entry.next_due(), entry.log.next_forgotten()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
+    }
+}
+
+/// Does what is due for a stream when it is due, as long as there are the stream and its cloud.
+async fn keep(
+    kinesis: Weak<Inner>,
+    name: Arc<str>,
+    incarnation: u64,
+    mut planned: watch::Receiver<()>,
+) {
+    loop {
+        planned.borrow_and_update();
+        let Some(inner) = kinesis.upgrade() else {
+            return;
+        };
+        let clock = inner.clock.clone();
+        let Some((change, forgotten)) = Kinesis(inner).look_after(&name, incarnation) else {
+            return;
+        };
+        tokio::select! {
+            () = due(change, |time| clock.sleep_until(time)) => {}
+            // No impatient clock goes there: it would pass over days.
+            () = due(forgotten, |time| clock.idle_until(time)) => {}
+            _ = planned.changed() => {}
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use super::sequence::{write_decimal, Number};
 use super::shard::{Batch, Record, Throttled, MEBIBYTE};
 use super::stream::Change;
 use super::{invalid, no_shard, no_stream, shard_name, Cursor, Entry, Kinesis, MOST_BYTES};
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
-use crate::events::{caller, Event, LONGEST_TEXT};
+use crate::events::{caller, Event, MAX_TEXT};
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use bytes::Bytes;
 use md5::{Digest, Md5};
@@ -538,7 +538,7 @@ fn write_list<T>(out: &mut Vec<u8>, list: &[T], mut write: impl FnMut(&mut Vec<u
 /// What a person may read of a record's data, as far as the feed shows it.
 pub(super) fn readable(data: &[u8]) -> String {
     // Four bytes a character at the most.
-    let begin = &data[..data.len().min(LONGEST_TEXT * 4)];
+    let begin = &data[..data.len().min(MAX_TEXT * 4)];
     String::from_utf8_lossy(begin).into_owned()
 }
 

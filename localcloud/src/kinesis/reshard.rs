@@ -4,9 +4,9 @@
 use super::input::{Input, HASH_KEY, NAME};
 use super::stream::Change;
 use super::{could_not_find, id_of, invalid, Entry, Kinesis, MOST_SHARDS};
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use serde_json::{json, Value};
 
 /// How often the number of a stream's shards may be set in 24 hours.

@@ -5,8 +5,8 @@ use super::consumers::stream_in;
 use super::input::{of_wrong_type, Input, ANY, MODES};
 use super::stream::{Change, Status};
 use super::{in_use, invalid, no_stream, not_found, Entry, Kinesis, HOUR, RECORD_SIZES};
+use crate::account::{self, ACCOUNT};
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 
@@ -245,7 +245,7 @@ impl Entry {
 
 /// The ARN of a stream.
 pub(super) fn arn(name: &str) -> String {
-    format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
+    account::arn("kinesis", format_args!("stream/{name}"))
 }
 
 /// Whether a resource may have so many tags.

@@ -2,7 +2,7 @@
 
 use super::records::readable;
 use super::{shard_name, Entry, Kinesis, Shard};
-use crate::events::{self, MOST_SHOWN};
+use crate::events::{self, MAX_SHOWN};
 use serde_json::{json, Value};
 
 impl Kinesis {
@@ -75,11 +75,11 @@ impl Entry {
                     at: record.arrived_at,
                 }
             };
-            let newest = shard.newest(MOST_SHOWN).into_iter();
+            let newest = shard.newest(MAX_SHOWN).into_iter();
             newest.map(record).collect::<Vec<_>>()
         };
         let mut records: Vec<_> = self.log.shards().flat_map(of_shard).collect();
         records.sort_by(|a, b| (a.at, &a.sequence).cmp(&(b.at, &b.sequence)));
-        records.split_off(records.len().saturating_sub(MOST_SHOWN))
+        records.split_off(records.len().saturating_sub(MAX_SHOWN))
     }
 }

@@ -6,7 +6,7 @@ use super::journal::{End, Journal, Report, VERSION};
 use super::process::Process;
 use super::runtime_api::{Call, Done, Event, RuntimeApi, LARGEST_RESPONSE};
 use super::{Invoked, Shared};
-use crate::REGION;
+use crate::account::REGION;
 use bytes::Bytes;
 use serde_json::json;
 use std::ffi::OsString;

@@ -5,11 +5,11 @@ use super::code::Code;
 use super::environment::Job;
 use super::journal::VERSION;
 use super::{conflict, invalid, Answer, Lambda, Shared};
+use crate::account::{self, ACCOUNT, REGION};
 use crate::clock::Millis;
 use crate::events::{Event, Processes};
 use crate::wire::error::ApiError;
 use crate::wire::query::timestamp;
-use crate::{ACCOUNT, REGION};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeMap;
@@ -493,7 +493,7 @@ fn constraint(value: &str, name: &str, rule: &str) -> ApiError {
 
 /// `arn:aws:lambda:us-east-1:000000000000:function:name`
 pub fn arn(name: &str) -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+    account::arn("lambda", format!("function:{name}"))
 }
 
 /// The name in a name, an ARN or part of one; with a version only the one there is.

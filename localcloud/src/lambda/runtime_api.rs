@@ -1,7 +1,7 @@
 //! The Runtime API, by which a process gets its events and gives its answers. Each process has a port of its own.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
-use crate::http::check_sender;
+use crate::guard::check_sender;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};

@@ -3,9 +3,9 @@
 use super::{
     constraint, invalid, limit, Group, Logs, State, Stream, DAY, MOST_GROUPS, MOST_STREAMS,
 };
+use crate::account;
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ impl GroupReference {
 }
 
 pub fn group_arn(name: &str) -> String {
-    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
+    account::arn("logs", format!("log-group:{name}"))
 }
 
 impl State {

@@ -84,6 +84,12 @@ impl Settings {
         for (name, value) in attributes {
             changed.set_one(name, value)?;
         }
+        if changed.managed_encryption && changed.kms_key.is_some() {
+            return Err(ApiError::sender(
+                "InvalidAttributeName",
+                "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+            ));
+        }
         let fifo = changed.fifo.as_ref();
         if fifo.is_some_and(|fifo| fifo.throughput_by_group && !fifo.deduplication_by_group) {
             return Err(invalid_attribute_value(
@@ -115,12 +121,20 @@ impl Settings {
             "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, 20)?,
             "VisibilityTimeout" => self.visibility_timeout = number(0, 43_200)?,
             "KmsDataKeyReusePeriodSeconds" => self.kms_reuse = number(60, 86_400)?,
-            "SqsManagedSseEnabled" => {
-                self.managed_encryption = value.parse().map_err(|_| {
-                    invalid_attribute_value(format!("Invalid value for the parameter {name}."))
-                })?;
+            "SqsManagedSseEnabled" => self.managed_encryption = boolean(name, value)?,
+            "KmsMasterKeyId" => {
+                self.kms_key = non_empty(value);
+                // It does not come back when the key goes.
+                self.managed_encryption &= self.kms_key.is_none();
             }
-            "KmsMasterKeyId" => self.kms_key = non_empty(value),
+            "FifoQueue" if self.fifo.is_some() => {
+                if !boolean(name, value)? {
+                    return Err(invalid_attribute_value(
+                        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+                            .to_owned(),
+                    ));
+                }
+            }
             "Policy" => {
                 if !value.is_empty()
                     && serde_json::from_str::<BTreeMap<String, serde_json::Value>>(value).is_err()
@@ -150,14 +164,18 @@ impl Settings {
 
     fn set_fifo(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
         let Some(fifo) = &mut self.fifo else {
-            return Err(ApiError::sender(
-                "InvalidAttributeName",
-                format!("You can specify the {name} only when FifoQueue is set to true."),
-            ));
+            return Err(match name {
+                "ContentBasedDeduplication" => unknown(name),
+                _ => ApiError::sender(
+                    "InvalidAttributeName",
+                    format!("You can specify the {name} only when FifoQueue is set to true."),
+                ),
+            });
         };
         match (name, value) {
-            ("ContentBasedDeduplication", "true") => fifo.content_based_deduplication = true,
-            ("ContentBasedDeduplication", "false") => fifo.content_based_deduplication = false,
+            ("ContentBasedDeduplication", _) => {
+                fifo.content_based_deduplication = boolean(name, value)?;
+            }
             ("DeduplicationScope", "messageGroup") => fifo.deduplication_by_group = true,
             ("DeduplicationScope", "queue") => fifo.deduplication_by_group = false,
             ("FifoThroughputLimit", "perMessageGroupId") => fifo.throughput_by_group = true,
@@ -179,10 +197,7 @@ impl Settings {
             ("MessageRetentionPeriod", self.retention.to_string()),
             ("ReceiveMessageWaitTimeSeconds", self.wait.to_string()),
             ("VisibilityTimeout", self.visibility_timeout.to_string()),
-            (
-                "SqsManagedSseEnabled",
-                (self.managed_encryption && self.kms_key.is_none()).to_string(),
-            ),
+            ("SqsManagedSseEnabled", self.managed_encryption.to_string()),
         ]);
         if let Some(key) = &self.kms_key {
             shown.insert("KmsMasterKeyId", key.clone());
@@ -257,6 +272,12 @@ pub fn check_names(names: &[String]) -> Result<(), ApiError> {
 
 fn unknown(name: &str) -> ApiError {
     ApiError::sender("InvalidAttributeName", format!("Unknown Attribute {name}."))
+}
+
+/// `true` or `false`, in capitals or not.
+fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
+    let value = value.to_ascii_lowercase().parse();
+    value.map_err(|_| invalid_attribute_value(format!("Invalid value for the parameter {name}.")))
 }
 
 fn non_empty(value: &str) -> Option<String> {

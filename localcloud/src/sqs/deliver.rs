@@ -2,7 +2,7 @@
 
 use super::deduplication;
 use super::message::{self, Attributes, Message};
-use super::messages::{Delivery, Poll, Receive, Received, Refusal};
+use super::messages::{Delivery, OverLimit, Poll, Receive, Received, Refusal};
 use super::queue::MOST_IN_FLIGHT;
 use super::{
     arn_of, in_range, invalid_parameter, is_label, missing, name_in, sqs_error, Entry, First, Sqs,
@@ -198,15 +198,12 @@ impl Sqs {
         }
         state.make_room(total + MOST_ENTRIES * super::OVERHEAD)?;
         let queue = state.entry(name, now)?;
-        let results = input
-            .entries
-            .into_iter()
-            .zip(sizes)
-            .map(|(mut entry, size)| {
-                let id = std::mem::take(&mut entry.id);
-                let sent = queue.take_in(now, entry, size);
-                (id, sent)
-            });
+        queue.check_entries(&input.entries)?;
+        let results = input.entries.into_iter().zip(sizes).map(|(entry, size)| {
+            let id = entry.id.clone();
+            let sent = queue.take_in(now, entry, size);
+            (id, sent)
+        });
         Ok(outcome(results, |id, sent| Sent { id, ..sent }))
     }
 
@@ -309,19 +306,24 @@ impl Sqs {
             entry.hand_out(&again, until);
             return Ok((again, None));
         }
-        let mut repeated = || self.0.faults.strikes(Kind::DuplicateDelivery, name);
-        let received = entry.queue.receive(now, &receive, &mut repeated).map_err(|_| {
-            let error = ApiError::sender(
-                "OverLimit",
-                format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
-            );
-            entry.refused("ReceiveMessage", error)
-        })?;
+        let mut repeated = || self.0.faults.take(Kind::DuplicateDelivery, name);
+        let received = entry.queue.receive(now, &receive, &mut repeated);
         let Received {
             deliveries,
             dead,
             copies,
-        } = received;
+        } = match (received, receive.poll) {
+            (Ok(received), _) => received,
+            // "With long polling, Amazon SQS returns no error messages", as the page of the quotas has it.
+            (Err(OverLimit), Poll::Long) => Received::default(),
+            (Err(OverLimit), Poll::Short) => {
+                let error = ApiError::sender(
+                    "OverLimit",
+                    format!("Too many messages are in flight: {MOST_IN_FLIGHT} is the limit. Delete those you are done with."),
+                );
+                return Err(entry.refused("ReceiveMessage", error));
+            }
+        };
         entry.remember(now, input, &deliveries);
         entry.hand_out(&deliveries, until);
         for copy in &copies {
@@ -401,13 +403,20 @@ impl Entry {
         }
         let largest = self.settings.maximum_message_size as usize;
         if size > largest {
+            // A batch says it in other words than a single send.
+            let are = match send.id.is_empty() {
+                true => "are invalid",
+                false => "cannot be validated",
+            };
             return Err(invalid_parameter(format!(
-                "One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes."
+                "One or more parameters {are}. Reason: Message must be shorter than {largest} bytes."
             )));
         }
+        // A FIFO queue takes no delay of a message's own: 0 is as good as none, as AWS showed in July 2025.
+        let delay = send.delay_seconds.filter(|_| self.fifo.is_none());
         let delay = in_range(
             "DelaySeconds",
-            send.delay_seconds,
+            delay,
             self.settings.delay,
             (0, 900),
             "DelaySeconds must be >= 0 and <= 900.",
@@ -494,11 +503,23 @@ impl Entry {
             None if fifo.content_based_deduplication => {
                 Ok(Some(deduplication::of_content(&send.message_body)))
             }
-            None => Err(invalid_parameter(
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
-                    .to_owned(),
-            )),
+            None => Err(no_deduplication_id()),
         }
+    }
+
+    /// What makes a FIFO queue refuse a batch as a whole, though a single entry has the fault.
+    fn check_entries(&self, entries: &[Send]) -> Result<(), ApiError> {
+        let Some(fifo) = &self.settings.fifo else {
+            return Ok(());
+        };
+        if entries.iter().any(|entry| entry.message_group_id.is_none()) {
+            return Err(invalid_parameter(missing("MessageGroupId").message));
+        }
+        let has_id = |entry: &Send| entry.message_deduplication_id.is_some();
+        if !fifo.content_based_deduplication && !entries.iter().all(has_id) {
+            return Err(no_deduplication_id());
+        }
+        Ok(())
     }
 
     /// Takes in what a source queue gave up. On a FIFO queue its deduplication id is its message id from here on, see
@@ -570,6 +591,9 @@ impl Entry {
         }
         let handle = &input.receipt_handle;
         let deleted = self.queue.delete(handle).map_err(|refusal| match refusal {
+            Refusal::NotInFlight if !input.id.is_empty() => {
+                ApiError::sender("ReceiptHandleIsInvalid", "The receipt handle has expired")
+            }
             Refusal::NotInFlight => invalid_parameter(format!(
                 "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
             )),
@@ -683,6 +707,7 @@ impl ReceiveMessage {
         let asked = |name: &str| {
             self.message_attribute_names.iter().any(|pattern| {
                 pattern == "All"
+                    || pattern == "*"
                     || pattern == name
                     || pattern
                         .strip_suffix(".*")
@@ -763,6 +788,13 @@ fn visibility_timeout(seconds: Option<i64>, default: u32) -> Result<Millis, ApiE
         "Must be between 0 and 43200, if provided.",
     )?;
     Ok(Millis::from(seconds) * 1000)
+}
+
+fn no_deduplication_id() -> ApiError {
+    invalid_parameter(
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+            .to_owned(),
+    )
 }
 
 fn invalid_handle(handle: &str) -> ApiError {

@@ -1,8 +1,12 @@
 //! A FIFO queue, as a state machine: groups that keep their order, the time passed in.
 //!
 //! Each message belongs to a message group, and a group is a line of its own: it hands out its messages in the
-//! order in which they came, and while one of them is in flight it hands out nothing more. Other groups go on.
-//! That is all there is to order; what is sent twice is the business of `deduplication`.
+//! order in which they came, and a message waits exactly while an earlier one of its group is in flight. What stands
+//! before the one in flight, because it came back, is handed out again; other groups go on. That is all there is to
+//! order; what is sent twice is the business of `deduplication`.
+//!
+//! The developer guide says that a message in flight holds up its whole group. AWS's answers, as recorded in November
+//! 2025, show that it holds up what is behind it: `localcloud/tests/suite/fifo.rs` has the table.
 //!
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>.
 
@@ -20,6 +24,10 @@ use std::sync::Arc;
 /// A message's place in the queue.
 type Sequence = u64;
 
+/// Which of two groups is asked first: the one whose first message became available first. A message that comes back
+/// keeps its place in its group, but its group waits behind those that were available before.
+type Turn = u64;
+
 /// The first sequence number that AWS would show; it rises from here.
 const FIRST_SEQUENCE_NUMBER: u128 = 18_849_496_460_467_696_128;
 
@@ -29,15 +37,15 @@ pub struct Fifo {
     messages: HashMap<Sequence, Stored>,
     // ANCHOR: state
     groups: HashMap<Arc<str>, Group>,
-    /// The groups that can hand out a message, by the place of their first one.
-    ready: BTreeSet<(Sequence, Arc<str>)>,
+    /// The groups that can hand out a message, by the turn of their first one.
+    ready: BTreeSet<(Turn, Arc<str>)>,
     // ANCHOR_END: state
     /// What is delayed or in flight, by the time at which that ends.
     hidden: BTreeSet<(Millis, Sequence)>,
     by_age: BTreeSet<(Millis, Sequence)>,
     in_flight: usize,
     bytes: usize,
-    next: Sequence,
+    last_place: u64,
     last_sequence_number: u128,
     receipts: Receipts,
     random: SmallRng,
@@ -47,16 +55,23 @@ pub struct Fifo {
 /// One line of messages.
 #[derive(Default)]
 struct Group {
-    /// Those not in flight, in order.
     waiting: BTreeSet<Sequence>,
-    /// As long as there are any, the group hands out nothing.
-    in_flight: usize,
+    in_flight: BTreeSet<Sequence>,
+}
+
+impl Group {
+    /// Those that may be handed out, in order: all that stand before the first in flight.
+    fn free(&self) -> impl Iterator<Item = Sequence> + '_ {
+        let end = self.in_flight.first().copied().unwrap_or(Sequence::MAX);
+        self.waiting.range(..end).copied()
+    }
 }
 // ANCHOR_END: group
 
 struct Stored {
     message: Arc<Message>,
     group: Arc<str>,
+    turn: Turn,
     state: State,
     delivery: u64,
     received_at: Millis,
@@ -83,7 +98,7 @@ impl Fifo {
             by_age: BTreeSet::new(),
             in_flight: 0,
             bytes: 0,
-            next: 0,
+            last_place: 0,
             last_sequence_number: FIRST_SEQUENCE_NUMBER,
             receipts: Receipts::new(random.next_u64()),
             random,
@@ -93,21 +108,18 @@ impl Fifo {
     /// Works on a group, and afterwards lists it among the ready ones if it is.
     fn with_group(&mut self, name: &Arc<str>, work: impl FnOnce(&mut Group)) {
         let group = self.groups.entry(name.clone()).or_default();
-        if let Some(first) = group.waiting.first() {
-            self.ready.remove(&(*first, name.clone()));
+        if let Some(first) = group.free().next() {
+            self.ready
+                .remove(&(self.messages[&first].turn, name.clone()));
         }
         work(group);
-        match group.waiting.first() {
-            Some(first) if group.in_flight == 0 => {
-                let delayed = matches!(self.messages[first].state, State::Delayed { .. });
-                if !delayed {
-                    self.ready.insert((*first, name.clone()));
-                }
-            }
-            None if group.in_flight == 0 => {
-                self.groups.remove(name);
-            }
-            _ => {}
+        let first = group.free().next().map(|first| &self.messages[&first]);
+        let is_empty = group.waiting.is_empty() && group.in_flight.is_empty();
+        if let Some(first) = first.filter(|first| !first.state.is_delayed()) {
+            self.ready.insert((first.turn, name.clone()));
+        }
+        if is_empty {
+            self.groups.remove(name);
         }
     }
 
@@ -120,12 +132,10 @@ impl Fifo {
         receive: &Receive,
         received: &mut Received,
     ) {
-        let line = &self.groups[group].waiting;
-        let in_order: Vec<Sequence> = line.iter().copied().take(receive.most).collect();
+        let in_order: Vec<_> = self.groups[group].free().take(receive.most).collect();
         for sequence in in_order {
             let stored = &self.messages[&sequence];
-            let delayed = matches!(stored.state, State::Delayed { .. });
-            if delayed || received.deliveries.len() == receive.most {
+            if stored.state.is_delayed() || received.deliveries.len() == receive.most {
                 break;
             }
             let receives = stored.message.receives;
@@ -184,14 +194,24 @@ impl Fifo {
         }
         let (was, is) = (before.is_in_flight(), state.is_in_flight());
         self.in_flight = self.in_flight + usize::from(is) - usize::from(was);
+        if was && !is {
+            let turn = self.next_place();
+            self.stored(sequence).turn = turn;
+        }
         self.with_group(&group, |group| {
-            group.in_flight = group.in_flight + usize::from(is) - usize::from(was);
-            if is {
-                group.waiting.remove(&sequence);
-            } else {
-                group.waiting.insert(sequence);
-            }
+            let (from, to) = match is {
+                true => (&mut group.waiting, &mut group.in_flight),
+                false => (&mut group.in_flight, &mut group.waiting),
+            };
+            from.remove(&sequence);
+            to.insert(sequence);
         });
+    }
+
+    /// The next free place; each is used once, as a message's sequence or as its turn.
+    fn next_place(&mut self) -> u64 {
+        self.last_place += 1;
+        self.last_place
     }
 
     fn stored(&mut self, sequence: Sequence) -> &mut Stored {
@@ -206,11 +226,10 @@ impl Fifo {
         if let State::Delayed { until } | State::InFlight { until } = state {
             self.hidden.remove(&(until, sequence));
         }
-        let was_in_flight = usize::from(state.is_in_flight());
-        self.in_flight -= was_in_flight;
+        self.in_flight -= usize::from(state.is_in_flight());
         self.with_group(&group, |group| {
-            group.in_flight -= was_in_flight;
             group.waiting.remove(&sequence);
+            group.in_flight.remove(&sequence);
         });
         let stored = self.messages.remove(&sequence)?;
         self.by_age.remove(&(stored.message.sent_at, sequence));
@@ -223,6 +242,10 @@ impl State {
     fn is_in_flight(self) -> bool {
         matches!(self, State::InFlight { .. })
     }
+
+    fn is_delayed(self) -> bool {
+        matches!(self, State::Delayed { .. })
+    }
 }
 
 impl Messages for Fifo {
@@ -231,8 +254,7 @@ impl Messages for Fifo {
     }
 
     fn put(&mut self, now: Millis, mut message: Arc<Message>, delay: Millis) -> Option<String> {
-        let sequence = self.next;
-        self.next += 1;
+        let sequence = self.next_place();
         self.last_sequence_number += u128::from(self.random.random_range(1..=512u32));
         let number = self.last_sequence_number.to_string();
         Arc::make_mut(&mut message).sequence_number = Some(number.clone());
@@ -244,6 +266,7 @@ impl Messages for Fifo {
             Stored {
                 message,
                 group,
+                turn: sequence,
                 state: State::Waiting,
                 delivery: 0,
                 received_at: 0,
@@ -378,14 +401,15 @@ impl Messages for Fifo {
         self.bytes = 0;
     }
 
-    /// Group by group, so that a move keeps their order.
+    /// Group by group, so that a move keeps their order. What waits for a message in flight stays.
     fn take(&mut self, most: usize) -> Vec<Arc<Message>> {
         let mut taken = Vec::new();
         while taken.len() < most {
-            let Some((first, _)) = self.ready.first().cloned() else {
+            let Some((_, group)) = self.ready.first() else {
                 break;
             };
-            taken.extend(self.remove(first));
+            let first = self.groups[group].free().next();
+            taken.extend(first.and_then(|first| self.remove(first)));
         }
         taken
     }

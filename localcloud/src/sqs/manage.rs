@@ -5,13 +5,13 @@ use super::fifo::Fifo;
 use super::messages::Messages;
 use super::queue::Queue;
 use super::{
-    arn_of, in_range, invalid_parameter, is_label, missing, name_in, no_such_queue, sqs_error,
-    url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
+    arn_of, in_range, invalid_parameter, is_label, is_name_byte, missing, name_in, no_such_queue,
+    sqs_error, url_of, Entry, Memories, Sqs, State, MOST_QUEUES, OPERATIONS,
 };
+use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::Event;
 use crate::wire::error::ApiError;
-use crate::ACCOUNT;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use rand::Rng;
@@ -116,6 +116,7 @@ pub struct SetQueueAttributes {
 pub struct Tags {
     #[serde(skip_serializing)]
     queue_url: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
 }
 
@@ -318,10 +319,14 @@ impl Sqs {
                         "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
                         entry.name
                     ),
-                ));
+                )
+                .with_status(403));
             }
             entry.purged_at = Some(now);
             entry.queue.purge();
+            if let Some(memories) = &mut entry.fifo {
+                memories.forget();
+            }
             entry.readers.clear();
             entry.tell(|queue| Event::Purged { queue });
             Ok(())
@@ -372,6 +377,12 @@ impl Sqs {
                 input.label
             )));
         }
+        let is_account = |id: &&String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        if let Some(account) = input.accounts.iter().find(|id| !is_account(id)) {
+            return Err(invalid_parameter(format!(
+                "Value [{account}] for parameter PrincipalId is invalid. Reason: Unable to verify principal."
+            )));
+        }
         let is_action = |action: &String| action == "*" || OPERATIONS.contains(&action.as_str());
         if let Some(action) = input.actions.iter().find(|action| !is_action(action)) {
             return Err(invalid_parameter(format!(
@@ -407,8 +418,8 @@ impl Sqs {
             statements.push(json!({
                 "Sid": input.label,
                 "Effect": "Allow",
-                "Principal": { "AWS": principals.collect::<Vec<_>>() },
-                "Action": actions.collect::<Vec<_>>(),
+                "Principal": { "AWS": one_or_many(principals) },
+                "Action": one_or_many(actions),
                 "Resource": arn_of(&entry.name),
             }));
             entry.settings.policy = Some(policy.to_string());
@@ -424,8 +435,13 @@ impl Sqs {
             let before = statements.len();
             statements.retain(|statement| statement["Sid"] != input.label.as_str());
             if statements.len() == before {
+                let place = if before == 0 {
+                    ""
+                } else {
+                    " on existing policy"
+                };
                 return Err(invalid_parameter(format!(
-                    "Value {} for parameter Label is invalid. Reason: can't find label on existing policy.",
+                    "Value {} for parameter Label is invalid. Reason: can't find label{place}.",
                     input.label
                 )));
             }
@@ -508,11 +524,20 @@ impl Entry {
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_else(|| {
                 json!({
-                    "Version": "2012-10-17",
+                    "Version": "2008-10-17",
                     "Id": format!("{}/SQSDefaultPolicy", self.arn()),
                     "Statement": [],
                 })
             })
+    }
+}
+
+/// A single value stands in a policy without a list around it.
+fn one_or_many(values: impl Iterator<Item = String>) -> Value {
+    let mut values: Vec<_> = values.collect();
+    match values.len() {
+        1 => Value::String(values.remove(0)),
+        _ => json!(values),
     }
 }
 
@@ -534,10 +559,7 @@ fn check_queue_name(name: &str) -> Result<(), ApiError> {
         return Err(missing("QueueName"));
     }
     let stem = name.strip_suffix(".fifo").unwrap_or(name);
-    let characters = stem
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    if stem.is_empty() || name.len() > 80 || !characters {
+    if stem.is_empty() || name.len() > 80 || !stem.bytes().all(is_name_byte) {
         return Err(invalid_parameter(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
                 .to_owned(),
@@ -548,6 +570,7 @@ fn check_queue_name(name: &str) -> Result<(), ApiError> {
 
 /// Whether the queue is to be a FIFO queue: its name and its attribute must say the same.
 fn is_fifo(name: &str, attribute: Option<String>) -> Result<bool, ApiError> {
+    let attribute = attribute.map(|value| value.to_ascii_lowercase());
     match (attribute.as_deref(), name.ends_with(".fifo")) {
         (Some("true"), true) => Ok(true),
         (None, false) => Ok(false),

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 /// A message, or all messages of a batch: 1 MiB.
 pub const LARGEST: usize = 1024 * 1024;
 const MOST_ATTRIBUTES: usize = 10;
+/// How long an attribute's name, and its type, may be.
+const MAX_NAME: usize = 256;
 
 /// A message as it was sent, and how often it was received since.
 #[derive(Clone, Debug)]
@@ -127,12 +129,12 @@ pub fn check_system_attributes(attributes: &Attributes) -> Result<(), ApiError> 
 
 fn check_name(name: &str) -> Result<(), ApiError> {
     let characters = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
     let lower = name.to_ascii_lowercase();
     let reserved = lower.starts_with("aws.") || lower.starts_with("amazon.");
-    if name.is_empty() || name.len() > 256 || !characters || dots || reserved {
+    if name.is_empty() || name.chars().count() > MAX_NAME || !characters || dots || reserved {
         return Err(invalid(format!(
             "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), \
              hyphen (-), and period (.) characters; it must not start with AWS. or Amazon., start or end with a period, \
@@ -144,11 +146,17 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 
 impl Value {
     fn check(&self, name: &str) -> Result<(), ApiError> {
+        if self.data_type.len() > MAX_NAME {
+            return Err(invalid(format!(
+                "The type of message (user) attribute '{name}' is longer than {MAX_NAME} bytes."
+            )));
+        }
         let kind = self.data_type.split('.').next().unwrap_or_default();
         match kind {
             "String" | "Number" => match &self.string_value {
                 Some(value) if !value.is_empty() => {
-                    check_characters(value, &format!("message attribute '{name}'"))?;
+                    check_characters(value, &format!("message attribute '{name}'"))
+                        .map_err(|error| invalid(error.message))?;
                     if kind == "Number" && value.parse::<f64>().is_err() {
                         return Err(invalid(format!(
                             "Can't cast the value of message (user) attribute '{name}' to a number."
@@ -174,7 +182,7 @@ impl Value {
 
     fn missing(&self, name: &str, kind: &str) -> ApiError {
         invalid(format!(
-            "The message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+            "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
         ))
     }
 
@@ -262,7 +270,9 @@ mod tests {
         };
         assert!(check("a-b_c.1", text("String.label", "x")).is_ok());
         assert!(check("n", text("Number", "-1.5e3")).is_ok());
+        assert!(check("größe", text("String", "letters of any language")).is_ok());
         for (name, value) in [
+            ("a", text(&format!("String.{}", "x".repeat(250)), "x")),
             ("", text("String", "x")),
             (".a", text("String", "x")),
             ("a..b", text("String", "x")),

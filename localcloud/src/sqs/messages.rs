@@ -58,9 +58,9 @@ pub struct OverLimit;
 pub enum Refusal {
     /// No handle that this queue ever gave.
     InvalidHandle,
-    /// The message is deleted, or, on a standard queue, the handle is an old one.
+    /// The message is deleted.
     Gone,
-    /// The visibility timeout is over.
+    /// The visibility timeout is over. A standard queue does not mind.
     NotInFlight,
     /// The message would be in flight for more than twelve hours.
     TooLong,

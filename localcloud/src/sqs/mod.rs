@@ -15,12 +15,14 @@ pub mod queue;
 mod quota;
 mod receipt;
 mod redrive;
+pub mod shapes;
 
+use crate::account::{self, ACCOUNT};
 use crate::clock::{Clock, Millis};
-use crate::events::{self, Event, Events, MessageState, MOST_SHOWN};
+use crate::events::{self, Event, Events, MessageState, MAX_SHOWN};
 use crate::faults::{Faults, Kind};
+use crate::ids;
 use crate::wire::error::ApiError;
-use crate::{ids, ACCOUNT, REGION};
 use attributes::Settings;
 use deduplication::Memory;
 use message::Message;
@@ -114,6 +116,14 @@ struct Memories {
     /// The receipt handles of a receive, by its `ReceiveRequestAttemptId`.
     receives: Memory<String, Vec<String>>,
     quotas: BTreeMap<&'static str, Quota>,
+}
+
+impl Memories {
+    /// Forgets the messages, as a purge does. What was used of the quotas stays used.
+    fn forget(&mut self) {
+        self.sends = Memory::default();
+        self.receives = Memory::default();
+    }
 }
 
 struct First {
@@ -257,14 +267,14 @@ impl Sqs {
             return Ok(());
         };
         let is_high = |fifo: &attributes::FifoSettings| fifo.throughput_by_group;
-        if faults.waits(Kind::FifoQuota, &entry.name)
+        if faults.is_waiting(Kind::FifoQuota, &entry.name)
             && !entry.settings.fifo.as_ref().is_some_and(is_high)
             && !memories
                 .quotas
                 .entry(action)
                 .or_default()
                 .allows(now, messages)
-            && faults.strikes(Kind::FifoQuota, &entry.name)
+            && faults.take(Kind::FifoQuota, &entry.name)
         {
             // The developer guide speaks of a ThrottlingException here; the API reference has this error for it:
             // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors
@@ -426,7 +436,7 @@ impl Entry {
                 state,
             }
         };
-        self.queue.list(MOST_SHOWN).into_iter().map(show).collect()
+        self.queue.list(MAX_SHOWN).into_iter().map(show).collect()
     }
 }
 
@@ -436,19 +446,27 @@ fn name_of(arn: &str) -> &str {
 }
 
 fn arn_of(name: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    account::arn("sqs", name)
 }
 
 fn url_of(base: &str, name: &str) -> String {
     format!("{base}/{ACCOUNT}/{name}")
 }
 
-/// The queue's name in its URL, whatever host the URL names.
+/// The queue's name in its URL, whatever host the URL names. A bare name will do, too.
 fn name_in(url: &str) -> Result<&str, ApiError> {
     if url.is_empty() {
         return Err(missing("QueueUrl"));
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if url
+        .strip_suffix(".fifo")
+        .unwrap_or(url)
+        .bytes()
+        .all(is_name_byte)
+    {
+        return Ok(url);
+    }
     match path.trim_end_matches('/').rsplit('/').collect::<Vec<_>>()[..] {
         [name, ACCOUNT, ..] => Ok(name),
         [_, account, ..] if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
@@ -514,10 +532,12 @@ fn sqs_error(shape: &str, message: String) -> ApiError {
 
 /// Whether this may name an entry of a batch, or a permission.
 fn is_label(text: &str) -> bool {
-    let characters = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    (1..=80).contains(&text.len()) && characters
+    (1..=80).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
+
+/// Whether a name may have this character: a queue's, an entry's, a permission's.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Checks a number against the limits AWS names in its message; `default` stands in for none.

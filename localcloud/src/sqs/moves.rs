@@ -11,6 +11,7 @@ use crate::wire::error::ApiError;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 
 /// How many tasks of a queue are remembered, and how many one answer lists.
@@ -18,6 +19,9 @@ const MOST_LISTED: usize = 10;
 // Differs from AWS: move-speed: a task without a rate of its own moves everything at once.
 /// How many messages a task without a rate moves at a time.
 const AT_ONCE: usize = 500;
+
+/// Why a task failed, when a queue it needs is gone.
+const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -76,6 +80,14 @@ pub struct Task {
     started_timestamp: Millis,
 }
 
+/// What a task's handle is, in Base64.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Handle {
+    task_id: String,
+    source_arn: String,
+}
+
 impl Sqs {
     pub(super) fn start_message_move_task(
         &self,
@@ -102,7 +114,7 @@ impl Sqs {
         let mut state = self.lock();
         let (to_move, is_fifo) = match state.by_arn(&source, now) {
             Some(entry) => (entry.queue.counts().visible as u64, entry.fifo.is_some()),
-            None => return Err(no_such_resource("The source queue")),
+            None => return Err(no_such_queue("SourceArn")),
         };
         if !state
             .queues
@@ -120,7 +132,7 @@ impl Sqs {
                 ));
             }
             match state.by_arn(destination, now) {
-                None => return Err(no_such_resource("The destination queue")),
+                None => return Err(no_such_queue("DestinationArn")),
                 Some(entry) if entry.fifo.is_some() != is_fifo => {
                     return Err(invalid_parameter(
                         "Source and destination must both be FIFO queues, or both standard queues."
@@ -136,10 +148,11 @@ impl Sqs {
                     .to_owned(),
             ));
         }
-        let handle = STANDARD.encode(format!(
-            "{{\"taskId\":\"{}\",\"sourceArn\":\"{source}\"}}",
-            ids::uuid(&mut state.random)
-        ));
+        let handle = Handle {
+            task_id: ids::uuid(&mut state.random),
+            source_arn: source.clone(),
+        };
+        let handle = STANDARD.encode(json!(handle).to_string());
         state.forget_old_tasks(&source);
         state.tasks.push(MoveTask {
             handle: handle.clone(),
@@ -180,14 +193,22 @@ impl Sqs {
         &self,
         input: CancelMessageMoveTask,
     ) -> Result<Cancelled, ApiError> {
+        if input.task_handle.is_empty() {
+            return Err(missing("TaskHandle"));
+        }
+        let source = source_in(&input.task_handle).ok_or_else(|| {
+            invalid_parameter("Value for parameter TaskHandle is invalid.".to_owned())
+        })?;
+        let now = self.0.clock.now();
         let mut state = self.lock();
-        let task = state
-            .tasks
-            .iter_mut()
-            .find(|task| task.handle == input.task_handle)
-            .ok_or_else(|| no_such_resource("The task"))?;
+        if state.by_arn(&source, now).is_none() {
+            return Err(no_such_queue("SourceArn"));
+        }
+        let is_it = |task: &&mut MoveTask| task.handle == input.task_handle;
+        let task = state.tasks.iter_mut().find(is_it);
+        let task = task.ok_or_else(|| no_such_resource("Task does not exist."))?;
         if task.status != Status::Running {
-            return Err(no_such_resource("An active task with this handle"));
+            return Err(no_such_resource("Task does not exist."));
         }
         task.status = Status::Cancelled;
         Ok(Cancelled {
@@ -209,7 +230,7 @@ impl Sqs {
             .by_arn(&input.source_arn, self.0.clock.now())
             .is_none()
         {
-            return Err(no_such_resource("The source queue"));
+            return Err(no_such_queue("SourceArn"));
         }
         let newest_first = state.tasks.iter().rev();
         let results = newest_first
@@ -229,10 +250,14 @@ impl State {
         if task.status != Status::Running {
             return None;
         }
+        let is_gone = |arn: &String| self.by_arn(arn, now).is_none();
+        if task.destination_arn.as_ref().is_some_and(is_gone) {
+            return self.end(at, Some(NO_QUEUE));
+        }
         let most = task.rate.map_or(AT_ONCE, |_| 1);
         let taken = match self.by_arn(&task.source_arn, now) {
             Some(entry) => entry.queue.take(most),
-            None => return self.end(at, Some("AWS.SimpleQueueService.NonExistentQueue")),
+            None => return self.end(at, Some(NO_QUEUE)),
         };
         if taken.is_empty() {
             return self.end(at, None);
@@ -243,6 +268,10 @@ impl State {
                 .destination_arn
                 .clone()
                 .or_else(|| message.dead_letter_source.clone());
+            let failure = match destination {
+                Some(_) => NO_QUEUE,
+                None => "CouldNotDetermineMessageSource",
+            };
             let Some(entry) = destination.and_then(|arn| self.by_arn(&arn, now)) else {
                 if let Some(source) = self.by_arn(&task.source_arn, now) {
                     for message in std::iter::once(message).chain(taken) {
@@ -250,7 +279,7 @@ impl State {
                         source.arrivals.notify_one();
                     }
                 }
-                return self.end(at, Some("CouldNotDetermineMessageSource"));
+                return self.end(at, Some(failure));
             };
             let from = name_of(&task.source_arn);
             entry.events.emit(|| Event::Deleted {
@@ -315,9 +344,18 @@ impl From<&MoveTask> for Task {
     }
 }
 
-fn no_such_resource(what: &str) -> ApiError {
-    ApiError::sender(
-        "ResourceNotFoundException",
-        format!("{what} does not exist."),
-    )
+/// The source queue that a task's handle names, whether there is such a task or not.
+fn source_in(handle: &str) -> Option<String> {
+    let handle: Handle = serde_json::from_slice(&STANDARD.decode(handle).ok()?).ok()?;
+    Some(handle.source_arn)
+}
+
+fn no_such_queue(parameter: &str) -> ApiError {
+    no_such_resource(&format!(
+        "The resource that you specified for the {parameter} parameter doesn't exist."
+    ))
+}
+
+fn no_such_resource(message: &str) -> ApiError {
+    ApiError::sender("ResourceNotFoundException", message).with_status(404)
 }

@@ -141,7 +141,7 @@ impl Queue {
             .expect("a sequence in an index is a message of the queue")
     }
 
-    /// Hides a message that is on no host's list.
+    /// Hides a message that is on no list.
     fn hide(&mut self, sequence: Sequence, state: State) {
         let (State::Delayed { until } | State::InFlight { until }) = state else {
             return;
@@ -152,27 +152,33 @@ impl Queue {
     }
 
     fn show(&mut self, sequence: Sequence) -> Arc<Message> {
+        self.withdraw(sequence);
         let stored = self.stored(sequence);
-        let state = std::mem::replace(&mut stored.state, State::Visible);
+        stored.state = State::Visible;
         let (host, message) = (stored.host, stored.message.clone());
-        self.unhide(sequence, state);
         self.hosts[host].insert(sequence);
         message
     }
 
-    fn unhide(&mut self, sequence: Sequence, state: State) {
-        if let State::Delayed { until } | State::InFlight { until } = state {
-            self.hidden.remove(&(until, sequence));
-            self.in_flight -= usize::from(matches!(state, State::InFlight { .. }));
+    /// Takes a message off the list it is on, whichever that is.
+    fn withdraw(&mut self, sequence: Sequence) {
+        let Stored { state, host, .. } = self.messages[&sequence];
+        match state {
+            State::Visible => {
+                self.hosts[host].remove(&sequence);
+            }
+            State::Delayed { until } | State::InFlight { until } => {
+                self.hidden.remove(&(until, sequence));
+                self.in_flight -= usize::from(matches!(state, State::InFlight { .. }));
+            }
         }
     }
 
     fn remove(&mut self, sequence: Sequence) -> Option<Arc<Message>> {
-        let stored = self.messages.remove(&sequence)?;
-        match stored.state {
-            State::Visible => drop(self.hosts[stored.host].remove(&sequence)),
-            hidden => self.unhide(sequence, hidden),
+        if self.messages.contains_key(&sequence) {
+            self.withdraw(sequence);
         }
+        let stored = self.messages.remove(&sequence)?;
         self.by_age.remove(&(stored.message.sent_at, sequence));
         self.bytes -= stored.message.size;
         Some(stored.message)
@@ -258,6 +264,7 @@ impl Messages for Queue {
     // ANCHOR_END: delete
 
     // ANCHOR: change
+    /// Any handle of the message will do, and the visibility timeout may be over: AWS asks no more, as recorded in 2024.
     fn change_visibility(
         &mut self,
         now: Millis,
@@ -268,23 +275,18 @@ impl Messages for Queue {
             .receipts
             .read(receipt_handle)
             .ok_or(Refusal::InvalidHandle)?;
-        if !self.is_latest(receipt) {
-            return Err(Refusal::Gone);
-        }
-        let stored = self.stored(receipt.sequence);
-        if !matches!(stored.state, State::InFlight { .. }) {
-            return Err(Refusal::NotInFlight);
-        }
+        let sequence = receipt.sequence;
+        let stored = self.messages.get(&sequence).ok_or(Refusal::Gone)?;
         if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
         let message = stored.message.clone();
         if timeout > 0 {
-            let (state, until) = (stored.state, now + timeout);
-            self.unhide(receipt.sequence, state);
-            self.hide(receipt.sequence, State::InFlight { until });
+            let until = now + timeout;
+            self.withdraw(sequence);
+            self.hide(sequence, State::InFlight { until });
         } else {
-            self.show(receipt.sequence);
+            self.show(sequence);
         }
         Ok(message)
     }

@@ -3,36 +3,58 @@
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>.
 
 use super::error::{ApiError, Fault};
+use super::{respond, set, write, Output};
+use axum::body::Body;
+use hyper::Response;
+use serde_json::json;
 
-/// The body of an error answer.
-pub fn error(namespace: &str, error: &ApiError) -> String {
-    serde_json::json!({
-        "__type": format!("{namespace}#{}", error.shape),
-        "message": error.message,
-    })
-    .to_string()
+/// The protocol as one service speaks it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json {
+    /// Such as `application/x-amz-json-1.0`.
+    pub content_type: &'static str,
+    /// What stands before the names of its errors, such as `com.amazonaws.sqs`. Kinesis names them without.
+    pub namespace: Option<&'static str>,
+    /// Whether the header `x-amzn-query-error` gives the code of the query protocol, by which SDKs type the errors of a
+    /// service that once spoke it.
+    pub has_query_errors: bool,
 }
 
-/// The body of an error answer of a service that names its errors without a namespace, as Kinesis does.
-pub fn plain_error(error: &ApiError) -> String {
-    serde_json::json!({ "__type": error.shape, "message": error.message }).to_string()
-}
+pub const JSON_1_0: &str = "application/x-amz-json-1.0";
+pub const JSON_1_1: &str = "application/x-amz-json-1.1";
 
-/// The body of an error answer of a REST API, whose headers name the error.
-pub fn rest_error(error: &ApiError) -> String {
-    let kind = match error.status {
-        500.. => "Service",
-        _ => "User",
-    };
-    serde_json::json!({ "Type": kind, "Message": error.message, "message": error.message })
-        .to_string()
-}
+impl Json {
+    /// For a service that names its errors without a namespace.
+    pub const fn plain(content_type: &'static str) -> Self {
+        Self {
+            content_type,
+            namespace: None,
+            has_query_errors: false,
+        }
+    }
 
-/// The value of `x-amzn-query-error`, by which SDKs type the errors of a service that once spoke the query protocol.
-pub fn query_error(error: &ApiError) -> String {
-    let fault = match error.fault {
-        Fault::Sender => "Sender",
-        Fault::Receiver => "Receiver",
-    };
-    format!("{};{fault}", error.code)
+    pub(super) fn answer(&self, outcome: Result<Output, ApiError>) -> Response<Body> {
+        match outcome {
+            Ok(output) => write(output, self.content_type),
+            Err(error) => self.error(&error),
+        }
+    }
+
+    fn error(&self, error: &ApiError) -> Response<Body> {
+        let shape = match self.namespace {
+            Some(namespace) => format!("{namespace}#{}", error.shape),
+            None => error.shape.clone(),
+        };
+        let body = json!({ "__type": shape, "message": error.message });
+        let mut response = respond(error.status, self.content_type, body.to_string());
+        if self.has_query_errors {
+            let fault = match error.fault {
+                Fault::Sender => "Sender",
+                Fault::Receiver => "Receiver",
+            };
+            let code = format!("{};{fault}", error.code);
+            set(&mut response, "x-amzn-query-error", &code);
+        }
+        response
+    }
 }

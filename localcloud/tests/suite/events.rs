@@ -192,7 +192,7 @@ fn what_is_given_up_is_followed_to_its_dead_letter_queue_and_back() {
 
 #[test]
 fn fifo_queues_tell_groups_duplicates_and_their_quota() {
-    let cloud = start();
+    let cloud = start_stopped();
     let queue = create_queue(
         &cloud,
         "q.fifo",

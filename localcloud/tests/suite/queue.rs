@@ -109,6 +109,12 @@ impl Model {
             .position(|copy| copy.handle.as_deref() == Some(handle))
     }
 
+    /// The copy that this handle was given for, be it the latest or an older one.
+    fn by_place(&mut self, handle: &str) -> Option<usize> {
+        let here = place(handle);
+        self.copies.iter().position(|copy| copy.place == here)
+    }
+
     /// A visible copy of this message, received this often before, whose place fits.
     fn visible(
         &self,
@@ -243,9 +249,8 @@ fn run(seed: u64, steps: Vec<Step>, repeats: bool) -> Result<(), TestCaseError> 
                     continue;
                 }
                 let handle = handle.get(&model.handles).clone();
-                let expected = match model.by_handle(&handle) {
+                let expected = match model.by_place(&handle) {
                     None => Err(Refusal::Gone),
-                    Some(at) if model.copies[at].hidden_until <= now => Err(Refusal::NotInFlight),
                     Some(at)
                         if now + timeout > model.copies[at].received_at + LONGEST_IN_FLIGHT =>
                     {

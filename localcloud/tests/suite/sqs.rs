@@ -1,7 +1,13 @@
 //! The operations of SQS over the wire, as AWS documents them, with time moved instead of waited for.
 
 use crate::support::*;
-use localcloud::faults::{Fault, Kind};
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
+use localcloud::clock::{Clock, Pace};
+use localcloud::events::Events;
+use localcloud::faults::{Fault, Faults, Kind};
+use localcloud::sqs::queue::MOST_IN_FLIGHT;
+use localcloud::sqs::Sqs;
 use localcloud::LocalCloud;
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
@@ -22,6 +28,15 @@ fn attribute(cloud: &LocalCloud, queue: &str, name: &str) -> Value {
 fn arn(cloud: &LocalCloud, queue: &str) -> String {
     let arn = attribute(cloud, queue, "QueueArn");
     arn.as_str().expect("an ARN").to_owned()
+}
+
+/// How an operation fails: the status, the query code and the message.
+fn refusal(cloud: &LocalCloud, operation: &str, input: Value) -> (u16, String, String) {
+    let answer = sqs_raw(cloud, operation, input.to_string().as_bytes());
+    let header = answer.header("x-amzn-query-error").unwrap_or_default();
+    let code = header.strip_suffix(";Sender").expect("the caller's error");
+    let message = answer.json()["message"].as_str().map(str::to_owned);
+    (answer.status, code.to_owned(), message.expect("a message"))
 }
 
 fn handle(message: &Value) -> &str {
@@ -131,12 +146,6 @@ fn an_old_handle_deletes_nothing_and_the_latest_does() {
     };
     delete(handle(&old[0]));
     assert_eq!(counts(&cloud, &queue), (0, 1, 0));
-    let change =
-        json!({"QueueUrl": queue, "ReceiptHandle": handle(&old[0]), "VisibilityTimeout": 0});
-    assert_eq!(
-        sqs_error(&cloud, "ChangeMessageVisibility", change).0,
-        "InvalidParameterValue"
-    );
     cloud.clock().advance(5 * SECOND);
     delete(handle(&new[0]));
     assert_eq!(counts(&cloud, &queue), (0, 0, 0), "late, but the latest");
@@ -172,10 +181,81 @@ fn visibility_is_extended_up_to_twelve_hours_and_ended_at_once() {
     );
     sqs(&cloud, "ChangeMessageVisibility", change(0));
     assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+}
+
+/// Recorded on AWS, 2024-04-30: the visibility timeout is over, and nobody has received the message since.
+#[test]
+fn the_visibility_of_a_message_can_be_changed_after_its_timeout() {
+    let cloud = start_stopped();
+    let queue = create_queue(&cloud, "q", json!({"VisibilityTimeout": "1"}));
+    send(&cloud, &queue, "x");
+    let message = receive(&cloud, &queue).remove(0);
+    cloud.clock().advance(2 * SECOND);
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+    let change =
+        json!({"QueueUrl": queue, "ReceiptHandle": handle(&message), "VisibilityTimeout": 2});
+    sqs(&cloud, "ChangeMessageVisibility", change);
+    assert_eq!(counts(&cloud, &queue), (0, 1, 0));
+    cloud.clock().advance(2 * SECOND);
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+}
+
+/// Asserted on AWS by a test of the public repository localstack/localstack.
+#[test]
+fn an_earlier_handle_changes_the_visibility_and_a_deleted_messages_does_not() {
+    let cloud = start_stopped();
+    let queue = create_queue(&cloud, "q", json!({"VisibilityTimeout": "5"}));
+    send(&cloud, &queue, "x");
+    let old = receive(&cloud, &queue).remove(0);
+    cloud.clock().advance(5 * SECOND);
+    let new = receive(&cloud, &queue).remove(0);
+    let change = json!({"QueueUrl": queue, "ReceiptHandle": handle(&old), "VisibilityTimeout": 0});
+    sqs(&cloud, "ChangeMessageVisibility", change.clone());
+    assert_eq!(counts(&cloud, &queue), (1, 0, 0));
+    let delete = json!({"QueueUrl": queue, "ReceiptHandle": handle(&new)});
+    sqs(&cloud, "DeleteMessage", delete);
+    let (code, message) = sqs_error(&cloud, "ChangeMessageVisibility", change);
+    assert_eq!(code, "InvalidParameterValue");
     assert_eq!(
-        sqs_error(&cloud, "ChangeMessageVisibility", change(5)).0,
-        "AWS.SimpleQueueService.MessageNotInflight"
+        message,
+        format!(
+            "Value {} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for \
+             visibility timeout change.",
+            handle(&old)
+        )
     );
+}
+
+/// "With long polling, Amazon SQS returns no error messages": the page of the quotas.
+#[tokio::test]
+async fn too_many_messages_in_flight_are_an_error_of_short_polls_only() {
+    let clock = Clock::with_pace(Pace::Patient(Duration::from_millis(10)));
+    let events = Events::new(clock.clone());
+    let faults = Faults::new(events.clone());
+    let cloud = Sqs::new(clock, events, faults, 1);
+    let call = |operation: &'static str, input: Value| {
+        let (cloud, input) = (cloud.clone(), input.to_string());
+        async move { cloud.call(operation, input.as_bytes(), "http://x").await }
+    };
+    let attributes = json!({"VisibilityTimeout": "43200"});
+    let queue = json!({"QueueName": "q", "Attributes": attributes});
+    call("CreateQueue", queue).await.expect("created");
+    let entries: Vec<_> = (0..10)
+        .map(|n| json!({"Id": n.to_string(), "MessageBody": "x"}))
+        .collect();
+    let ten = json!({"QueueUrl": "q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1});
+    for _ in 0..MOST_IN_FLIGHT / 10 {
+        let batch = json!({"QueueUrl": "q", "Entries": entries});
+        call("SendMessageBatch", batch).await.expect("sent");
+        let received = call("ReceiveMessage", ten.clone()).await.expect("messages");
+        assert!(received.len() > 2, "something came");
+    }
+    let one = json!({"QueueUrl": "q", "MessageBody": "one more"});
+    call("SendMessage", one).await.expect("sent");
+    let short = call("ReceiveMessage", json!({ "QueueUrl": "q" })).await;
+    assert_eq!(short.expect_err("too many").code, "OverLimit");
+    let long = call("ReceiveMessage", ten).await.expect("no error");
+    assert_eq!(long, b"{}", "and no message");
 }
 
 #[test]
@@ -377,10 +457,306 @@ fn a_move_task_brings_dead_letters_back_as_new_messages() {
         receive(&cloud, &queue)[0]["Attributes"]["ApproximateReceiveCount"],
         "1"
     );
-    let unknown = json!({"TaskHandle": "x"});
+}
+
+/// Recorded on AWS, 2024-04-30.
+#[test]
+fn a_move_task_names_what_is_not_there() {
+    let cloud = start();
+    let dead = create_queue(&cloud, "dead", json!({}));
+    let dead_arn = arn(&cloud, &dead);
+    let policy = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1}).to_string();
+    create_queue(&cloud, "q", json!({ "RedrivePolicy": policy }));
+    let absent = "arn:aws:sqs:us-east-1:000000000000:absent";
+    let none = |parameter: &str| {
+        format!("The resource that you specified for the {parameter} parameter doesn't exist.")
+    };
+    let task = |source: &str| {
+        let id = "11111111-2222-3333-4444-555555555555";
+        STANDARD.encode(json!({"taskId": id, "sourceArn": source}).to_string())
+    };
+    for (operation, input, status, code, message) in [
+        (
+            "StartMessageMoveTask",
+            json!({"SourceArn": dead_arn, "DestinationArn": absent}),
+            404,
+            "ResourceNotFoundException",
+            none("DestinationArn"),
+        ),
+        (
+            "StartMessageMoveTask",
+            json!({ "SourceArn": absent }),
+            404,
+            "ResourceNotFoundException",
+            none("SourceArn"),
+        ),
+        (
+            "StartMessageMoveTask",
+            json!({ "SourceArn": arn(&cloud, &create_queue(&cloud, "plain", json!({}))) }),
+            400,
+            "InvalidParameterValue",
+            "Source queue must be configured as a Dead Letter Queue.".to_owned(),
+        ),
+        (
+            "ListMessageMoveTasks",
+            json!({ "SourceArn": absent }),
+            404,
+            "ResourceNotFoundException",
+            none("SourceArn"),
+        ),
+        (
+            "CancelMessageMoveTask",
+            json!({ "TaskHandle": "foobared" }),
+            400,
+            "InvalidParameterValue",
+            "Value for parameter TaskHandle is invalid.".to_owned(),
+        ),
+        (
+            "CancelMessageMoveTask",
+            json!({ "TaskHandle": task(absent) }),
+            404,
+            "ResourceNotFoundException",
+            none("SourceArn"),
+        ),
+        (
+            "CancelMessageMoveTask",
+            json!({ "TaskHandle": task(&dead_arn) }),
+            404,
+            "ResourceNotFoundException",
+            "Task does not exist.".to_owned(),
+        ),
+    ] {
+        assert_eq!(
+            refusal(&cloud, operation, input.clone()),
+            (status, code.to_owned(), message),
+            "{operation} {input}"
+        );
+    }
+}
+
+/// Recorded on AWS, 2024-04-30.
+#[test]
+fn a_move_task_fails_when_its_destination_is_deleted() {
+    let cloud = start_stopped();
+    let dead = create_queue(&cloud, "dead", json!({}));
+    let dead_arn = arn(&cloud, &dead);
+    let policy = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1}).to_string();
+    create_queue(&cloud, "q", json!({ "RedrivePolicy": policy }));
+    let destination = create_queue(&cloud, "destination", json!({}));
+    for n in 0..5 {
+        send(&cloud, &dead, &n.to_string());
+    }
+    let task = json!({
+        "SourceArn": dead_arn,
+        "DestinationArn": arn(&cloud, &destination),
+        "MaxNumberOfMessagesPerSecond": 1,
+    });
+    sqs(&cloud, "StartMessageMoveTask", task);
+    sqs(&cloud, "DeleteQueue", json!({ "QueueUrl": destination }));
+    let ended = ended_task(&cloud, &dead_arn);
+    assert_eq!(ended["Status"], "FAILED");
     assert_eq!(
-        sqs_error(&cloud, "CancelMessageMoveTask", unknown).0,
-        "ResourceNotFoundException"
+        ended["FailureReason"],
+        "AWS.SimpleQueueService.NonExistentQueue"
+    );
+    assert!(ended["TaskHandle"].is_null(), "{ended}");
+    let moved = &ended["ApproximateNumberOfMessagesMoved"];
+    let moved = moved.as_u64().expect("a number") as u32;
+    assert_eq!(counts(&cloud, &dead), (5 - moved, 0, 0), "the rest stays");
+}
+
+/// The last task of a source, once it has ended: for at most five seconds the clock is moved along.
+fn ended_task(cloud: &LocalCloud, source: &str) -> Value {
+    let input = json!({ "SourceArn": source });
+    for _ in 0..1000 {
+        let task = sqs(cloud, "ListMessageMoveTasks", input.clone())["Results"][0].clone();
+        if task["Status"] != "RUNNING" {
+            return task;
+        }
+        cloud.clock().advance(SECOND);
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the task of {source} has not ended in five seconds");
+}
+
+/// Recorded on AWS: what a value that is empty, absent or the default one means.
+#[test]
+fn encryption_is_by_one_key_at_a_time() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    let set = |attributes: Value| json!({"QueueUrl": queue, "Attributes": attributes});
+    let shown = || {
+        let all = json!({"QueueUrl": queue, "AttributeNames": ["All"]});
+        let attributes = sqs(&cloud, "GetQueueAttributes", all)["Attributes"].clone();
+        [
+            "SqsManagedSseEnabled",
+            "KmsMasterKeyId",
+            "KmsDataKeyReusePeriodSeconds",
+        ]
+        .map(|name| attributes[name].as_str().map(str::to_owned))
+    };
+    let is = |managed: &str, key: Option<&str>, reuse: Option<&str>| {
+        [Some(managed), key, reuse].map(|value| value.map(str::to_owned))
+    };
+    assert_eq!(shown(), is("true", None, None));
+    let both = json!({"KmsMasterKeyId": "testKeyId", "SqsManagedSseEnabled": "true"});
+    assert_eq!(
+        sqs_error(&cloud, "SetQueueAttributes", set(both)),
+        (
+            "InvalidAttributeName".to_owned(),
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
+                .to_owned()
+        )
+    );
+    assert_eq!(shown(), is("true", None, None), "nothing is set");
+    let key = json!({"KmsMasterKeyId": "testKeyId", "KmsDataKeyReusePeriodSeconds": "6000"});
+    sqs(&cloud, "SetQueueAttributes", set(key));
+    assert_eq!(shown(), is("false", Some("testKeyId"), Some("6000")));
+    let emptied = json!({"KmsMasterKeyId": "", "KmsDataKeyReusePeriodSeconds": "300"});
+    sqs(&cloud, "SetQueueAttributes", set(emptied));
+    assert_eq!(shown(), is("false", None, None), "it does not come back");
+    let managed = json!({"SqsManagedSseEnabled": "true"});
+    sqs(&cloud, "SetQueueAttributes", set(managed));
+    assert_eq!(shown(), is("true", None, None));
+}
+
+/// Recorded on AWS, 2024-04-30: a queue without tags has no field for them.
+#[test]
+fn without_tags_there_is_no_field() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    let tags = || sqs(&cloud, "ListQueueTags", json!({ "QueueUrl": queue }));
+    assert_eq!(tags(), json!({}));
+    let three = json!({"tag1": "value1", "tag2": "value2", "tag3": ""});
+    sqs(
+        &cloud,
+        "TagQueue",
+        json!({"QueueUrl": queue, "Tags": three}),
+    );
+    assert_eq!(tags(), json!({ "Tags": three }));
+    let keys = ["tag1", "tag2", "tag3", "tag4"];
+    sqs(
+        &cloud,
+        "UntagQueue",
+        json!({"QueueUrl": queue, "TagKeys": keys}),
+    );
+    assert_eq!(tags(), json!({}));
+}
+
+/// Recorded on AWS, 2024-04-30; that an ARN is no principal was reported as an issue.
+#[test]
+fn a_permission_is_written_as_the_service_writes_it() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({}));
+    let arn = arn(&cloud, &queue);
+    let add = |label: &str, accounts: &[&str]| json!({"QueueUrl": queue, "Label": label, "AWSAccountIds": accounts, "Actions": ["ReceiveMessage"]});
+    let remove = |label: &str| json!({"QueueUrl": queue, "Label": label});
+    let policy = || -> Value {
+        let text = attribute(&cloud, &queue, "Policy");
+        serde_json::from_str(text.as_str().unwrap_or("null")).expect("JSON")
+    };
+    let principal = |account: &str| format!("arn:aws:iam::{account}:root");
+    let statement = |label: &str, principals: Value| {
+        json!({
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": { "AWS": principals },
+            "Action": "SQS:ReceiveMessage",
+            "Resource": arn,
+        })
+    };
+    let (ours, other) = ("111111111111", "668614515564");
+    sqs(&cloud, "AddPermission", add("a", &[ours]));
+    sqs(&cloud, "AddPermission", add("b", &[ours, other]));
+    assert_eq!(
+        policy(),
+        json!({
+            "Version": "2008-10-17",
+            "Id": format!("{arn}/SQSDefaultPolicy"),
+            "Statement": [
+                statement("a", json!(principal(ours))),
+                statement("b", json!([principal(ours), principal(other)])),
+            ],
+        })
+    );
+    let reason = |input: Value, operation: &str| sqs_error(&cloud, operation, input).1;
+    assert_eq!(
+        reason(add("a", &[other]), "AddPermission"),
+        "Value a for parameter Label is invalid. Reason: Already exists."
+    );
+    let no_account = reason(add("c", &[&principal(ours)]), "AddPermission");
+    assert!(
+        no_account.contains("Unable to verify principal."),
+        "{no_account}"
+    );
+    sqs(&cloud, "RemovePermission", remove("a"));
+    sqs(&cloud, "RemovePermission", remove("b"));
+    assert_eq!(policy(), Value::Null);
+    assert_eq!(
+        reason(remove("b"), "RemovePermission"),
+        "Value b for parameter Label is invalid. Reason: can't find label."
+    );
+}
+
+/// Recorded on AWS, 2024 and 2025.
+#[test]
+fn a_refused_message_is_refused_in_the_services_words() {
+    let cloud = start();
+    let queue = create_queue(&cloud, "q", json!({"MaximumMessageSize": "1024"}));
+    let text = |name: &str, value: &str| {
+        let attributes = json!({ name: {"DataType": "String", "StringValue": value} });
+        json!({"QueueUrl": queue, "MessageBody": "x", "MessageAttributes": attributes})
+    };
+    let (code, message) = sqs_error(&cloud, "SendMessage", text("ErrorDetails", ""));
+    assert_eq!(code, "InvalidParameterValue");
+    assert_eq!(
+        message,
+        "Message (user) attribute 'ErrorDetails' must contain a non-empty value of type 'String'."
+    );
+    let (code, _) = sqs_error(&cloud, "SendMessage", text("attr1", "Invalid-\u{8}"));
+    assert_eq!(
+        code, "InvalidParameterValue",
+        "of a body it is another code"
+    );
+    let (code, message) = sqs_error(
+        &cloud,
+        "SendMessage",
+        json!({"QueueUrl": queue, "MessageBody": ""}),
+    );
+    assert_eq!(code, "MissingParameter");
+    assert_eq!(
+        message,
+        "The request must contain the parameter MessageBody."
+    );
+
+    let large = "a".repeat(1025);
+    let (_, message) = sqs_error(
+        &cloud,
+        "SendMessage",
+        json!({"QueueUrl": queue, "MessageBody": large}),
+    );
+    assert_eq!(
+        message,
+        "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
+    );
+    let entries = json!([
+        {"Id": "fits", "MessageBody": "a".repeat(1024)},
+        {"Id": "large", "MessageBody": large},
+    ]);
+    let outcome = sqs(
+        &cloud,
+        "SendMessageBatch",
+        json!({"QueueUrl": queue, "Entries": entries}),
+    );
+    assert_eq!(outcome["Successful"][0]["Id"], "fits");
+    assert_eq!(
+        outcome["Failed"],
+        json!([{
+            "Id": "large",
+            "SenderFault": true,
+            "Code": "InvalidParameterValue",
+            "Message": "One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes.",
+        }])
     );
 }
 
@@ -525,8 +901,12 @@ fn a_purge_empties_the_queue_once_a_minute() {
     assert_eq!(counts(&cloud, &queue), (0, 0, 0));
     let again = json!({"QueueUrl": queue});
     assert_eq!(
-        sqs_error(&cloud, "PurgeQueue", again.clone()).0,
-        "AWS.SimpleQueueService.PurgeQueueInProgress"
+        refusal(&cloud, "PurgeQueue", again.clone()),
+        (
+            403,
+            "AWS.SimpleQueueService.PurgeQueueInProgress".to_owned(),
+            "Only one PurgeQueue operation on q is allowed every 60 seconds.".to_owned()
+        )
     );
     cloud.clock().advance(60 * SECOND);
     sqs(&cloud, "PurgeQueue", again);
@@ -627,6 +1007,9 @@ fn message_attributes_come_back_as_asked_for() {
         (json!(["b"]), vec!["b"]),
         (json!(["a.*"]), vec!["a.one", "a.two"]),
         (json!(["All"]), vec!["a.one", "a.two", "b"]),
+        (json!(["*"]), vec!["a.one", "a.two", "b"]),
+        (json!([".*"]), vec!["a.one", "a.two", "b"]),
+        (json!(["AWS.", "..foo", "none"]), vec![]),
     ] {
         let input = json!({
             "QueueUrl": queue, "WaitTimeSeconds": 1, "MessageAttributeNames": names, "AttributeNames": ["MessageGroupId"],
@@ -669,8 +1052,11 @@ fn limits_of_a_receive_are_named() {
         let (code, _) = sqs_error(&cloud, "ReceiveMessage", json!({ "QueueUrl": url }));
         assert_eq!(code, "AWS.SimpleQueueService.NonExistentQueue");
     }
-    for url in ["q", "http://127.0.0.1", "//"] {
+    for url in ["http://127.0.0.1", "//", "a b"] {
         let (code, _) = sqs_error(&cloud, "ReceiveMessage", json!({ "QueueUrl": url }));
         assert_eq!(code, "InvalidAddress");
     }
+    sqs(&cloud, "ReceiveMessage", json!({ "QueueUrl": "q" }));
+    let (code, _) = sqs_error(&cloud, "ReceiveMessage", json!({ "QueueUrl": "none" }));
+    assert_eq!(code, "AWS.SimpleQueueService.NonExistentQueue");
 }

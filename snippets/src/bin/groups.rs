@@ -1,10 +1,10 @@
-//! A message in flight blocks its group, and no other. Page: `book/10-groups.md`.
+//! A message in flight holds up what is behind it in its group, and nothing else. Page: `book/10-groups.md`.
 //!
 //!     cargo run --bin groups
 
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
@@ -18,25 +18,38 @@ async fn main() -> Result {
 // ANCHOR: blocked
 async fn blocked(sqs: &Client, queue: &str) -> Result {
     send(sqs, queue, "A", "A1").await?;
+    let held = receive(sqs, queue, 1).await?;
+    assert_eq!(bodies(&held), "A1", "the first of the group");
     send(sqs, queue, "A", "A2").await?;
-    let a1 = receive(sqs, queue, 1).await?;
-    assert_eq!(body(&a1), "A1", "the first of the group");
-    let nothing = receive(sqs, queue, 2).await?;
-    assert_eq!(body(&nothing), "nothing", "A2 waits for A1");
+    let held_too = receive(sqs, queue, 2).await?;
+    assert_eq!(bodies(&held_too), "nothing", "A2 waits for A1");
 
     send(sqs, queue, "B", "B1").await?;
-    let b1 = receive(sqs, queue, 2).await?;
-    assert_eq!(body(&b1), "B1", "another group goes on");
+    let held_too = receive(sqs, queue, 2).await?;
+    assert_eq!(bodies(&held_too), "B1", "another group goes on");
 
-    hand_back(sqs, queue, &a1).await?;
-    println!("Receiver 1 hands A1 back");
-    let a1 = receive(sqs, queue, 2).await?;
-    assert_eq!(body(&a1), "A1", "A1 is still before A2");
+    hand_back(sqs, queue, 1, &held[0]).await?;
+    let held = receive(sqs, queue, 2).await?;
+    assert_eq!(bodies(&held), "A1 A2", "A1 is still before A2");
 
-    delete(sqs, queue, a1.ok_or("no A1")?).await?;
-    println!("Receiver 2 deletes A1");
-    let a2 = receive(sqs, queue, 1).await?;
-    assert_eq!(body(&a2), "A2", "now it is A2's turn");
+    hand_back(sqs, queue, 2, &held[1]).await?;
+    let held_too = receive(sqs, queue, 1).await?;
+    assert_eq!(bodies(&held_too), "nothing", "A2 waits for A1 again");
+
+    hand_back(sqs, queue, 2, &held[0]).await?;
+    let held = receive(sqs, queue, 1).await?;
+    assert_eq!(bodies(&held), "A1 A2", "in order, though A2 was back first");
+
+    hand_back(sqs, queue, 1, &held[0]).await?;
+    let held_too = receive(sqs, queue, 2).await?;
+    assert_eq!(
+        bodies(&held_too),
+        "A1",
+        "A2 is in flight behind it and holds up nothing"
+    );
+
+    println!("Receiver 1 deletes A2, before A1 is done");
+    delete(sqs, queue, held[1].clone()).await?;
     Ok(())
 }
 // ANCHOR_END: blocked
@@ -48,23 +61,31 @@ async fn send(sqs: &Client, queue: &str, group: &str, body: &str) -> Result {
     Ok(())
 }
 
-async fn receive(sqs: &Client, queue: &str, receiver: u32) -> Result<Option<Message>> {
-    let message = receive_one(sqs, queue, 30).await?;
-    println!("Receiver {receiver} gets {}", body(&message));
-    Ok(message)
+/// Receives all it can get, hidden from the other receiver for 30 seconds.
+async fn receive(sqs: &Client, queue: &str, receiver: u32) -> Result<Vec<Message>> {
+    let receiving = sqs
+        .receive_message()
+        .queue_url(queue)
+        .visibility_timeout(30);
+    let ten = receiving.max_number_of_messages(10).wait_time_seconds(1);
+    let messages = ten.send().await?.messages.unwrap_or_default();
+    println!("Receiver {receiver} gets {}", bodies(&messages));
+    Ok(messages)
 }
 
-fn body(message: &Option<Message>) -> &str {
-    let body = message.as_ref().and_then(|message| message.body());
-    body.unwrap_or("nothing")
+fn bodies(messages: &[Message]) -> String {
+    let bodies: Vec<_> = messages.iter().filter_map(Message::body).collect();
+    match bodies.is_empty() {
+        true => "nothing".to_owned(),
+        false => bodies.join(" "),
+    }
 }
 
-async fn hand_back(sqs: &Client, queue: &str, message: &Option<Message>) -> Result {
-    let handle = message
-        .as_ref()
-        .and_then(|message| message.receipt_handle());
+async fn hand_back(sqs: &Client, queue: &str, receiver: u32, message: &Message) -> Result {
     let change = sqs.change_message_visibility().queue_url(queue);
-    let change = change.receipt_handle(handle.unwrap_or_default());
+    let change = change.set_receipt_handle(message.receipt_handle.clone());
     change.visibility_timeout(0).send().await?;
+    let body = message.body().unwrap_or_default();
+    println!("Receiver {receiver} hands {body} back");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A receiver that fails within a group hands back all that follows. Solves the exercise of the page
+//! A receiver that fails within a group works on nothing behind the failure: it hands back all that follows. Solves the exercise of the page
 //! `book/10-groups.md`.
 //!
 //!     cargo run --bin stop-at-failure

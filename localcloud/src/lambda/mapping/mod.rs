@@ -16,13 +16,14 @@ mod stream;
 
 use super::functions::{self, arn};
 use super::{invalid, not_found, Answer, Call, Invoked};
+use crate::account::{self, ACCOUNT, REGION};
 use crate::clock::{Clock, Millis};
 use crate::events::{self, in_the_name_of, Event, Events};
 use crate::iam::Iam;
+use crate::ids;
 use crate::kinesis::Kinesis;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
-use crate::{ids, ACCOUNT, REGION};
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use rand::rngs::SmallRng;
@@ -471,6 +472,15 @@ impl Mappings {
         }));
     }
 
+    /// Stops all pollers for good, and tells nobody.
+    pub fn stop(&self) {
+        for (_, mapping) in std::mem::take(&mut self.lock().mappings) {
+            if let Some(poller) = mapping.poller {
+                poller.send_replace(true);
+            }
+        }
+    }
+
     /// A poller has come to its end: what it was stopped for happens.
     fn ended(&self, uuid: &str) {
         let mut state = self.lock();
@@ -582,10 +592,7 @@ impl Mapping {
 
     fn describe(&self, state: &str) -> Value {
         let mut answer = self.settings.describe(&self.input);
-        let arn = format!(
-            "arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{}",
-            self.uuid
-        );
+        let arn = account::arn("lambda", format!("event-source-mapping:{}", self.uuid));
         let reason = match self.settings.source {
             Source::Queue { .. } => "USER_INITIATED",
             Source::Stream { .. } => "User action",

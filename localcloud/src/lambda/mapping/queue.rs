@@ -3,9 +3,9 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
 
 use super::{answer, queue_url, Poller, Source};
+use crate::account::REGION;
 use crate::lambda::LARGEST_PAYLOAD;
 use crate::sqs::Sqs;
-use crate::REGION;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;

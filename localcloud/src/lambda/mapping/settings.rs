@@ -4,10 +4,10 @@
 
 use super::filter::{Content, Filter};
 use super::validation;
+use crate::account;
 use crate::clock::Millis;
 use crate::lambda::invalid;
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use serde_json::{json, Map, Value};
 
 /// Parameters by their names, as they were given.
@@ -53,7 +53,7 @@ pub enum Source {
 impl Source {
     pub fn read(arn: &str) -> Result<Self, ApiError> {
         let name = |service: &str| {
-            let rest = arn.strip_prefix(&format!("arn:aws:{service}:{REGION}:{ACCOUNT}:"))?;
+            let rest = arn.strip_prefix(&account::arn(service, ""))?;
             Some(rest.to_owned())
         };
         if let Some(name) = name("sqs") {

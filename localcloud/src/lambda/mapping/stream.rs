@@ -5,6 +5,7 @@
 
 use super::settings::{Settings, Start};
 use super::{answer, invalid, queue_url, Poller, Source};
+use crate::account::REGION;
 use crate::clock::{Clock, Millis};
 use crate::events::in_the_name_of;
 use crate::ids;
@@ -12,7 +13,6 @@ use crate::kinesis::{Cursor, Kinesis};
 use crate::lambda::{Invoked, LARGEST_PAYLOAD};
 use crate::wire::error::ApiError;
 use crate::wire::query::timestamp;
-use crate::REGION;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

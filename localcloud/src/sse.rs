@@ -4,8 +4,8 @@
 //! other begins with the state of the whole cloud.
 
 use crate::clock::Millis;
+use crate::cloud::{Cloud, Clouds};
 use crate::events::{Listener, State};
-use crate::Cloud;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
@@ -15,7 +15,7 @@ use hyper::Response;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{timeout, Instant};
 
 /// After so long without an event, a comment shows that the connection is alive.
@@ -29,7 +29,8 @@ const LOOK: Millis = 50;
 
 /// Answers a request for the feed, from a listener who has seen what happened up to `last`, the id of an event. None when
 /// too many listen.
-pub fn listen(cloud: &Arc<Cloud>, last: Option<&str>) -> Option<Response<Body>> {
+pub fn listen(clouds: &Clouds, last: Option<&str>) -> Option<Response<Body>> {
+    let (cloud, mut clouds) = (clouds.now(), clouds.watch());
     let listener = cloud.events.listen()?;
     let last = last.and_then(|id| listener.find(id));
     let (sender, body) = Channel::<Bytes, Infallible>::new(1);
@@ -38,11 +39,10 @@ pub fn listen(cloud: &Arc<Cloud>, last: Option<&str>) -> Option<Response<Body>> 
         let _until_the_body_is_dropped = &is_here;
         frame
     });
-    let cloud = cloud.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = gone => {}
-            () = send(&cloud, listener, last, sender) => {}
+            () = send_all(cloud, &mut clouds, listener, last, sender) => {}
         }
     });
     let mut response = Response::new(Body::new(body));
@@ -56,17 +56,37 @@ pub fn listen(cloud: &Arc<Cloud>, last: Option<&str>) -> Option<Response<Body>> 
     Some(response)
 }
 
-/// Sends what happens after the event of the number `last`, or the state and what happens then.
-async fn send(
-    cloud: &Cloud,
+/// Sends what happens in this cloud, and in those that take its place: each begins with its state.
+async fn send_all(
+    mut cloud: Arc<Cloud>,
+    clouds: &mut watch::Receiver<Arc<Cloud>>,
     mut listener: Listener,
     mut last: Option<u64>,
     mut sender: Sender<Bytes>,
 ) {
     loop {
+        let next = tokio::select! {
+            () = send(&cloud, &mut listener, last, &mut sender) => return,
+            Ok(next) = clouds.wait_for(|now| !Arc::ptr_eq(now, &cloud)) => next.clone(),
+        };
+        let Some(first) = next.events.listen() else {
+            return;
+        };
+        (cloud, listener, last) = (next, first, None);
+    }
+}
+
+/// Sends what happens after the event of the number `last`, or the state and what happens then.
+async fn send(
+    cloud: &Cloud,
+    listener: &mut Listener,
+    mut last: Option<u64>,
+    sender: &mut Sender<Bytes>,
+) {
+    loop {
         let frames = match last {
             None => {
-                let (number, frame) = begin(cloud, &listener);
+                let (number, frame) = begin(cloud, listener);
                 last = Some(number);
                 vec![frame]
             }
@@ -107,7 +127,17 @@ fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
 }
 
 /// While somebody listens, notices what the passing of time does.
-pub async fn keep(cloud: Arc<Cloud>) {
+pub async fn keep(mut clouds: watch::Receiver<Arc<Cloud>>) {
+    loop {
+        let cloud = clouds.borrow_and_update().clone();
+        tokio::select! {
+            () = look_after(&cloud) => {}
+            _ = clouds.changed() => {}
+        }
+    }
+}
+
+async fn look_after(cloud: &Cloud) {
     loop {
         cloud.events.wanted().await;
         let mut heard = Instant::now();

@@ -8,21 +8,19 @@
 //! turns, round after round; a figure is the median of its rounds. CPU is read from `/proc`: on systems without
 //! it only the times are measured.
 
-use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
 use axum::response::{IntoResponse, Response};
 use axum::Router;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use localcloud::client::{self, Connection};
 use localcloud::{LocalCloud, Options};
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -40,18 +38,20 @@ const CONNECTIONS: [usize; 2] = [1, 16];
 const KEPT: [usize; 3] = [10, 10_000, 1_000_000];
 const WAKES: usize = 500;
 const STARTS: usize = 21;
+/// How long a server may take for its first answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> Result {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
-        return function(&api);
+        return runtime.block_on(function(&api));
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--serve", name] => serve(name),
-        [.., "--bench"] => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure()),
+        [.., "--bench"] => runtime.block_on(measure()),
         // Built by `cargo test --all-targets`: nothing to prove here.
         _ => Ok(()),
     }
@@ -81,14 +81,10 @@ enum Running {
 }
 
 fn is_healthy(port: u16) -> bool {
-    let ask = || {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.write_all(b"GET /lab/health HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status)?;
-        std::io::Result::Ok(status.ends_with(b" 200"))
-    };
-    ask().unwrap_or(false)
+    let request = Request::get("/lab/health").body(Bytes::new());
+    let request = request.expect("a request");
+    let answer = client::ask(&format!("127.0.0.1:{port}"), request, PATIENCE);
+    answer.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// The bare server: `POST /N` is read whole and answered with N bytes and the headers of SQS.
@@ -103,7 +99,7 @@ fn echo() -> Result<(u16, Running)> {
     Ok((port, Running::Echo { _runtime: runtime }))
 }
 
-async fn answer(request: Request) -> Response {
+async fn answer(request: axum::extract::Request) -> Response {
     static FILLER: [u8; 65_536] = [b'.'; 65_536];
     let size = request.uri().path()[1..].parse().unwrap_or(0);
     let _ = request.into_body().collect().await;
@@ -160,6 +156,10 @@ impl Server {
         })
     }
 
+    async fn connect(&self) -> Result<Connection> {
+        Ok(Connection::open(&format!("127.0.0.1:{}", self.port)).await?)
+    }
+
     /// What its threads have used so far.
     fn cpu(&self) -> Option<Duration> {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
@@ -200,23 +200,27 @@ impl Drop for Server {
     }
 }
 
-// The client: HTTP/1.1 on one connection, with the headers of an SDK.
+// The client: one connection, with the headers of an SDK.
 
-const HEADERS: &str = "\
-    content-type: application/x-amz-json-1.0\r\n\
-    x-amzn-query-mode: true\r\n\
-    user-agent: aws-sdk-rust/1.3.10 ua/2.1 api/sqs/1.119.0 os/linux lang/rust/1.94.1 m/E,b\r\n\
-    x-amz-user-agent: aws-sdk-rust/1.3.10 ua/2.1 api/sqs/1.119.0 os/linux lang/rust/1.94.1 m/E,b\r\n\
-    x-amz-date: 20261123T090000Z\r\n\
-    authorization: AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/sqs/aws4_request, SignedHeaders=content-type;\
-    host;x-amz-date;x-amz-target;x-amz-user-agent;x-amzn-query-mode, Signature=\
-    5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7\r\n\
-    amz-sdk-request: attempt=1; max=3\r\n\
-    amz-sdk-invocation-id: 3fe95b4e-52d1-4bc1-92a1-8e0fd5f2c9a1\r\n";
+const HEADERS: [(&str, &str); 8] = [
+    ("content-type", "application/x-amz-json-1.0"),
+    ("x-amzn-query-mode", "true"),
+    ("user-agent", AGENT),
+    ("x-amz-user-agent", AGENT),
+    ("x-amz-date", "20261123T090000Z"),
+    (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/sqs/aws4_request, SignedHeaders=content-type;\
+         host;x-amz-date;x-amz-target;x-amz-user-agent;x-amzn-query-mode, Signature=\
+         5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+    ),
+    ("amz-sdk-request", "attempt=1; max=3"),
+    ("amz-sdk-invocation-id", "3fe95b4e-52d1-4bc1-92a1-8e0fd5f2c9a1"),
+];
+const AGENT: &str = "aws-sdk-rust/1.3.10 ua/2.1 api/sqs/1.119.0 os/linux lang/rust/1.94.1 m/E,b";
 
 struct Client {
-    connection: tokio::net::TcpStream,
-    port: u16,
+    connection: Connection,
     queue: String,
     stream: String,
     answers: Option<Answers>,
@@ -224,8 +228,6 @@ struct Client {
     iterators: Vec<String>,
     /// What it has sent to a FIFO queue or put into a stream.
     sent: u64,
-    request: String,
-    response: Vec<u8>,
 }
 
 /// Tells one client's messages from another's, as deduplication does.
@@ -233,19 +235,15 @@ static CLIENTS: AtomicU64 = AtomicU64::new(0);
 
 impl Client {
     async fn connect(server: &Server, place: &str) -> Result<Self> {
-        let connection = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await?;
-        connection.set_nodelay(true)?;
+        let connection = server.connect().await?;
         let port = server.port;
         Ok(Self {
             connection,
-            port,
             queue: format!("\"QueueUrl\":\"http://127.0.0.1:{port}/000000000000/{place}\""),
             stream: format!("\"StreamName\":\"{place}\""),
             answers: server.answers.clone(),
             iterators: Vec::new(),
             sent: CLIENTS.fetch_add(1, Ordering::Relaxed) << 32,
-            request: String::new(),
-            response: Vec::new(),
         })
     }
 
@@ -281,31 +279,15 @@ impl Client {
     ) -> Result<String> {
         let known = self.answers.as_ref().zip(known).map(|(a, known)| known(a));
         let path = known.map_or(path.to_owned(), |answer| answer.len().to_string());
-        self.request.clear();
-        write!(
-            self.request,
-            "POST /{path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nx-amz-target: {target}\r\n{HEADERS}\
-             content-length: {}\r\n\r\n{body}",
-            self.port,
-            body.len()
-        )?;
-        self.connection.write_all(self.request.as_bytes()).await?;
-        self.response.clear();
-        let (head, length) = loop {
-            if self.connection.read_buf(&mut self.response).await? == 0 {
-                return Err("the server closed the connection".into());
-            }
-            if let Some(found) = split(&self.response)? {
-                break found;
-            }
-        };
-        while self.response.len() < head + length {
-            if self.connection.read_buf(&mut self.response).await? == 0 {
-                return Err("the server closed the connection".into());
-            }
+        let mut request = Request::post(format!("/{path}")).header("x-amz-target", target);
+        for (name, value) in HEADERS {
+            request = request.header(name, value);
         }
-        let answer = std::str::from_utf8(&self.response[head..])?;
-        if !self.response.starts_with(b"HTTP/1.1 200") {
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes()))?;
+        let answer = self.connection.ask(request).await?;
+        let is_fine = answer.status().is_success();
+        let answer = std::str::from_utf8(answer.body())?;
+        if !is_fine {
             return Err(format!("{target}: {answer}").into());
         }
         Ok(known.map_or(answer, String::as_str).to_owned())
@@ -437,18 +419,6 @@ impl Client {
     }
 }
 
-/// Where the body of an answer begins and how long it is, once its headers are there.
-fn split(response: &[u8]) -> Result<Option<(usize, usize)>> {
-    let Some(end) = response.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let length = std::str::from_utf8(&response[..end])?
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .ok_or("no content-length")?;
-    Ok(Some((end + 4, length.parse()?)))
-}
-
 fn handles(received: &str) -> impl Iterator<Item = &str> {
     let after = received.split("\"ReceiptHandle\":\"").skip(1);
     after.filter_map(|rest| rest.split('"').next())
@@ -504,7 +474,7 @@ async fn measure() -> Result {
     }
     wakes(&cloud).await?;
     drop((cloud, echo));
-    functions()?;
+    functions().await?;
     starts()
 }
 
@@ -845,78 +815,59 @@ fn median(mut values: Vec<f64>) -> f64 {
 const INVOCATIONS: usize = 2_000;
 const PROCESSES: usize = 11;
 
-fn function(api: &str) -> Result {
-    let mut runtime = TcpStream::connect(api)?;
-    runtime.set_nodelay(true)?;
+async fn function(api: &str) -> Result {
+    let mut runtime = Connection::open(api).await?;
     let path = "/2018-06-01/runtime/invocation";
     loop {
-        let (head, event) = ask(&mut runtime, "GET", &format!("{path}/next"), b"")?;
-        let id = head
-            .lines()
-            .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
-            .ok_or("no request id")?;
-        ask(
+        let event = ask(
             &mut runtime,
-            "POST",
-            &format!("{path}/{id}/response"),
-            &event,
-        )?;
+            Method::GET,
+            &format!("{path}/next"),
+            Bytes::new(),
+        )
+        .await?;
+        let id = event.headers().get("lambda-runtime-aws-request-id");
+        let id = id.ok_or("no request id")?.to_str()?;
+        let response = format!("{path}/{id}/response");
+        ask(&mut runtime, Method::POST, &response, event.body().clone()).await?;
     }
 }
 
-fn ask(stream: &mut TcpStream, method: &str, path: &str, body: &[u8]) -> Result<(String, Vec<u8>)> {
-    let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    request.extend(body);
-    stream.write_all(&request)?;
-    let (mut answer, mut buffer) = (Vec::new(), [0; 8192]);
-    loop {
-        let read = stream.read(&mut buffer)?;
-        if read == 0 {
-            return Err("the server closed the connection".into());
-        }
-        answer.extend(&buffer[..read]);
-        if let Some((begin, length)) = split(&answer)? {
-            if answer.len() >= begin + length {
-                let head = String::from_utf8_lossy(&answer[..begin]).into_owned();
-                if !head.starts_with("HTTP/1.1 2") {
-                    let body = String::from_utf8_lossy(&answer[begin..]);
-                    return Err(format!("{method} {path}: {head}{body}").into());
-                }
-                return Ok((head, answer[begin..].to_vec()));
-            }
-        }
+async fn ask(
+    connection: &mut Connection,
+    method: Method,
+    path: &str,
+    body: impl Into<Bytes>,
+) -> Result<axum::http::Response<Bytes>> {
+    let request = Request::builder().method(method).uri(path);
+    let answer = connection.ask(request.body(body.into())?).await?;
+    match answer.status().is_success() {
+        true => Ok(answer),
+        false => Err(format!("{path}: {answer:?}").into()),
     }
 }
 
 /// Invocations of a warm function, one after the other, and what it takes to start a process for one.
-fn functions() -> Result {
+async fn functions() -> Result {
     let server = Server::start("localcloud")?;
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))?;
-    stream.set_nodelay(true)?;
-    create_function(&mut stream)?;
-    let event = br#"{"Records":[{"body":"a message of some hundred characters, as a batch of one from a queue brings it to its function"}]}"#;
+    let mut connection = server.connect().await?;
+    create_function(&mut connection).await?;
+    let event = r#"{"Records":[{"body":"a message of some hundred characters, as a batch of one from a queue brings it to its function"}]}"#;
     let path = "/2015-03-31/functions/Echo";
+    let invocations = format!("{path}/invocations");
     let mut starts = Vec::new();
     for memory in 128..128 + PROCESSES {
         let change = format!("{{\"MemorySize\":{memory}}}");
-        ask(
-            &mut stream,
-            "PUT",
-            &format!("{path}/configuration"),
-            change.as_bytes(),
-        )?;
-        std::thread::sleep(Duration::from_millis(350));
+        let configuration = format!("{path}/configuration");
+        ask(&mut connection, Method::PUT, &configuration, change).await?;
+        tokio::time::sleep(Duration::from_millis(350)).await;
         let begun = Instant::now();
-        ask(&mut stream, "POST", &format!("{path}/invocations"), event)?;
+        ask(&mut connection, Method::POST, &invocations, event).await?;
         starts.push(millis(begun.elapsed()));
     }
     let (begun, before) = (Instant::now(), server.cpu());
     for _ in 0..INVOCATIONS {
-        ask(&mut stream, "POST", &format!("{path}/invocations"), event)?;
+        ask(&mut connection, Method::POST, &invocations, event).await?;
     }
     let took = begun.elapsed();
     println!();
@@ -938,7 +889,7 @@ fn functions() -> Result {
 }
 
 /// A function that may write its log, with this program as its code.
-fn create_function(stream: &mut TcpStream) -> Result {
+async fn create_function(connection: &mut Connection) -> Result {
     use base64::prelude::{Engine, BASE64_STANDARD};
     const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
     const POLICY: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
@@ -953,7 +904,7 @@ fn create_function(stream: &mut TcpStream) -> Result {
             .extend_pairs([("Version", "2010-05-08"), ("RoleName", "echo")])
             .extend_pairs(parameters)
             .finish();
-        ask(stream, "POST", "/", form.as_bytes())?;
+        ask(connection, Method::POST, "/", form).await?;
     }
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default())?;
@@ -963,7 +914,7 @@ fn create_function(stream: &mut TcpStream) -> Result {
         "{{\"FunctionName\":\"Echo\",\"Runtime\":\"provided.al2023\",\"Handler\":\"bootstrap\",\
          \"Role\":\"arn:aws:iam::000000000000:role/echo\",\"Code\":{{\"ZipFile\":\"{zip}\"}}}}"
     );
-    ask(stream, "POST", "/2015-03-31/functions", function.as_bytes())?;
-    std::thread::sleep(Duration::from_millis(350));
+    ask(connection, Method::POST, "/2015-03-31/functions", function).await?;
+    tokio::time::sleep(Duration::from_millis(350)).await;
     Ok(())
 }

@@ -2,9 +2,11 @@
 //! there, whatever the standard says.
 //! See <https://www.rfc-editor.org/rfc/rfc8949> and, for the times, <https://github.com/aws/aws-sdk-java-v2/issues/4661>.
 
-use super::input::of_wrong_type;
-use crate::wire::error::ApiError;
+use super::error::ApiError;
+use super::{respond, set, Content, Output};
+use axum::body::Body;
 use base64::prelude::{Engine, BASE64_STANDARD};
+use hyper::Response;
 use serde_json::{json, Map, Value};
 
 /// The content type of requests and answers in CBOR.
@@ -22,12 +24,39 @@ const BREAK: u8 = 0xff;
 /// It is no CBOR.
 pub fn to_json(cbor: &[u8]) -> Result<Vec<u8>, ApiError> {
     let value = Reader(cbor).value(DEEPEST);
-    let value = value.ok_or_else(|| of_wrong_type("The request is no CBOR."))?;
+    let wrong = || ApiError::sender("SerializationException", "The request is no CBOR.");
+    let value = value.ok_or_else(wrong)?;
     Ok(value.to_string().into_bytes())
 }
 
+pub(super) fn answer(outcome: Result<Output, ApiError>) -> Response<Body> {
+    match outcome {
+        Ok(Output {
+            content: Content::Document(document),
+            status,
+            headers,
+        }) => {
+            let mut response = respond(status, CONTENT_TYPE, from_json(&document));
+            for (name, value) in headers {
+                set(&mut response, name, &value);
+            }
+            response
+        }
+        // Nothing is nothing, and events come as JSON.
+        Ok(output) => super::write(output, CONTENT_TYPE),
+        Err(error) => {
+            let body = json!({ "__type": error.shape, "message": error.message });
+            respond(
+                error.status,
+                CONTENT_TYPE,
+                from_json(body.to_string().as_bytes()),
+            )
+        }
+    }
+}
+
 /// An answer in CBOR.
-pub fn from_json(json: &[u8]) -> Vec<u8> {
+fn from_json(json: &[u8]) -> Vec<u8> {
     let mut cbor = Vec::with_capacity(json.len());
     if let Ok(value) = serde_json::from_slice(json) {
         write(&mut cbor, "", &value);
