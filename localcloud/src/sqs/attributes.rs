@@ -2,7 +2,7 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>.
 
 use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
-use super::{invalid_attribute_value, message};
+use super::{errors::invalid_attribute_value, message};
 use crate::wire::error::ApiError;
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             delay: 0,
-            maximum_message_size: message::LARGEST as u32,
+            maximum_message_size: message::MAX_SIZE as u32,
             retention: 4 * 24 * 60 * 60,
             wait: 0,
             visibility_timeout: 30,
@@ -115,7 +115,7 @@ impl Settings {
         match name {
             "DelaySeconds" => self.delay = number(0, 900)?,
             "MaximumMessageSize" => {
-                self.maximum_message_size = number(1024, message::LARGEST as u32)?;
+                self.maximum_message_size = number(1024, message::MAX_SIZE as u32)?;
             }
             "MessageRetentionPeriod" => self.retention = number(60, 14 * 24 * 60 * 60)?,
             "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, 20)?,

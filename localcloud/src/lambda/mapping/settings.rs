@@ -3,11 +3,10 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
 use super::filter::{Content, Filter};
-use super::validation;
 use crate::account;
 use crate::clock::Millis;
-use crate::lambda::invalid;
-use crate::wire::error::ApiError;
+use crate::lambda::error::{constraint, invalid};
+use crate::wire::error::{violation, ApiError};
 use serde_json::{json, Map, Value};
 
 /// Parameters by their names, as they were given.
@@ -78,6 +77,12 @@ impl Source {
         }
     }
 
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue { name, .. } | Self::Stream { name, .. } => name,
+        }
+    }
+
     pub fn is_fifo(&self) -> bool {
         matches!(self, Self::Queue { name, .. } if name.ends_with(".fifo"))
     }
@@ -122,7 +127,9 @@ impl Settings {
     /// `InvalidParameterValueException`, `ValidationException`, or that a parameter is not in this lab.
     pub fn read(input: &Input) -> Result<Self, ApiError> {
         let of = |name: &str| input.get(name).unwrap_or(&Value::Null);
-        let arn = of("EventSourceArn").as_str().unwrap_or_default();
+        let Some(arn) = of("EventSourceArn").as_str() else {
+            return Err(invalid("Unrecognized event source."));
+        };
         let source = Source::read(arn)?;
         check_names(input, &source)?;
         let number = |name: &str, default: i64| {
@@ -271,9 +278,8 @@ fn in_range(name: &str, value: &Value, (least, most): (i64, i64)) -> Result<Opti
         number if number > most => ("less than or equal to", most),
         number => return Ok(Some(number)),
     };
-    Err(validation(format!(
-        "Value '{number}' at '{name}' failed to satisfy constraint: Member must have value {relation} {limit}"
-    )))
+    let rule = format!("Member must have value {relation} {limit}");
+    Err(constraint(&number.to_string(), &name, &rule))
 }
 
 fn malformed(name: &str) -> ApiError {
@@ -294,11 +300,11 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
     let types = types.as_array().map_or(&[][..], Vec::as_slice);
     match types.iter().find(|kind| **kind != "ReportBatchItemFailures") {
         None => Ok(!types.is_empty()),
-        Some(_) => Err(validation(format!(
-            "Value '{}' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: \
-             [Member must satisfy enum value set: [ReportBatchItemFailures]]",
-            Value::from(types)
-        ))),
+        Some(_) => Err(constraint(
+            &Value::from(types).to_string(),
+            "functionResponseTypes",
+            "Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]",
+        )),
     }
 }
 
@@ -324,14 +330,18 @@ fn start(input: &Input) -> Result<Start, ApiError> {
         (Some("AT_TIMESTAMP"), None) => Err(invalid(
             "Must specify StartingPositionTimestamp with StartingPosition AT_TIMESTAMP".to_owned(),
         )),
-        (None, _) => Err(validation(
-            "Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
-                .to_owned(),
+        (None, _) => {
+            let missing = violation(None, "startingPosition", "Member must not be null.");
+            Err(ApiError::validation(
+                "InvalidParameterValueException",
+                &[missing],
+            ))
+        }
+        (Some(other), _) => Err(constraint(
+            other,
+            "startingPosition",
+            "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
         )),
-        (Some(other), _) => Err(validation(format!(
-            "Value '{other}' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: \
-             [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
-        ))),
     }
 }
 
