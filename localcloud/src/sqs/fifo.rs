@@ -16,7 +16,7 @@ use super::receipt::{Receipt, Receipts};
 use super::store::{Counts, Delivery, OverLimit, Passed, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
 use crate::ids;
-use rand::rngs::SmallRng;
+use crate::ids::Random;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct Fifo {
     last_place: u64,
     last_sequence_number: u128,
     receipts: Receipts,
-    random: SmallRng,
+    random: Random,
 }
 
 // ANCHOR: group
