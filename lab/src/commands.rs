@@ -164,14 +164,7 @@ fn faults(faults: &[Fault]) -> String {
     }
     let mut text = "Faults that wait to happen:".to_owned();
     for fault in faults {
-        let kind = match fault.kind {
-            Kind::DuplicateDelivery => "duplicate-delivery",
-            Kind::LostResponse => "lost-response",
-            Kind::Throttle => "throttle",
-            Kind::FifoQuota => "fifo-quota",
-            Kind::StreamQuota => "stream-quota",
-            Kind::PolicyDelay => "policy-delay",
-        };
+        let kind = fault.kind.name();
         let target = fault.target.as_deref().unwrap_or("any");
         let _ = write!(text, "\n  {kind:<18}  {target:<24}  {}", times(fault.count));
     }

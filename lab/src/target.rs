@@ -56,7 +56,7 @@ fn find(kind: &str, target: &str, known: &[&str]) -> Result<()> {
             "it is written as in AWS's documentation, such as SendMessage".to_owned()
         }
         ([], _) if known.is_empty() => {
-            format!("there is none yet: make it first, or leave --target out")
+            "there is none yet: make it first, or leave --target out".to_owned()
         }
         ([], _) => format!("there are {}", known.join(", ")),
     };

@@ -532,7 +532,7 @@ fn status_shows_everything_at_once() {
 
     let stream = r#"{"StreamName": "KinesisStream", "ShardCount": 2}"#;
     desk.call_service("Kinesis_20131202", "CreateStream", stream);
-    std::thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(1));
     let shown = desk.ask(&["status"]);
     let last = shown.lines().last().expect("the stream");
     let columns: Vec<&str> = last.split_whitespace().collect();

@@ -48,10 +48,12 @@ struct Inner {
 }
 
 impl Clock {
+    /// A clock that goes as this machine's does.
     pub fn new() -> Self {
         Self::with_pace(Pace::Machine)
     }
 
+    /// A clock that goes at this pace, from this machine's time on.
     pub fn with_pace(pace: Pace) -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -30,9 +30,17 @@ pub enum Kind {
     PolicyDelay,
 }
 
+impl Kind {
+    /// As it is called in JSON and on the command line, such as `lost-response`.
+    pub fn name(self) -> String {
+        json!(self).as_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// One fault that waits to happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
+    /// What goes wrong.
     pub kind: Kind,
     /// The name of a queue or of a role, or an operation, see [`Kind`]; none is any.
     #[serde(default)]
@@ -66,6 +74,7 @@ struct Inner {
 }
 
 impl Faults {
+    /// None wait. Each that happens is told to `events`.
     pub fn new(events: Events) -> Self {
         Self(Arc::new(Inner {
             events,
@@ -87,11 +96,13 @@ impl Faults {
         true
     }
 
+    /// Forgets those that wait.
     pub fn clear(&self) {
         self.lock().clear();
         self.0.waiting.store(0, Ordering::Release);
     }
 
+    /// Those that wait, in the order in which they were added.
     pub fn waiting(&self) -> Vec<Fault> {
         self.lock().clone()
     }

@@ -14,6 +14,8 @@
 //! its state, the state asks the clock and tells `events` what happened. `tests/suite/structure.rs` has the whole house.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
+#![warn(missing_docs)]
+
 pub mod account;
 pub mod client;
 pub mod clock;
@@ -24,6 +26,10 @@ pub mod faults;
 mod guard;
 pub mod iam;
 pub mod ids;
+#[allow(
+    missing_docs,
+    reason = "a stream's fields and states have the names that AWS gives them"
+)]
 pub mod kinesis;
 mod lab_api;
 pub mod lambda;
@@ -115,6 +121,7 @@ impl LocalCloud {
         })
     }
 
+    /// Where it listens: a port of 127.0.0.1.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -124,14 +131,17 @@ impl LocalCloud {
         format!("http://{}", self.address)
     }
 
+    /// What decides its random choices: [`Options::seed`].
     pub fn seed(&self) -> u64 {
         self.clouds.lasting.seed
     }
 
+    /// The clock that all its services go by.
     pub fn clock(&self) -> &Clock {
         &self.clouds.lasting.clock
     }
 
+    /// The faults that wait. [`Faults::add`] asks for one.
     pub fn faults(&self) -> Faults {
         self.clouds.now().faults.clone()
     }

@@ -64,6 +64,7 @@ pub struct Running {
 pub struct Ended {
     /// The lines of its standard output and its standard error, in the order in which it wrote them.
     pub printed: Vec<String>,
+    /// How it ended.
     pub status: ExitStatus,
 }
 

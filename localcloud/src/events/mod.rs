@@ -6,7 +6,7 @@
 
 mod event;
 
-pub use event::*;
+pub(crate) use event::*;
 
 use crate::clock::{Clock, Millis};
 use crate::lock::lock;
@@ -58,11 +58,12 @@ struct Feed {
 }
 
 impl Events {
+    /// The first feed of a local cloud: no events yet, and nobody listens.
     pub fn new(clock: Clock) -> Self {
         Self::numbered(clock, 0)
     }
 
-    /// The feed of the cloud with this number: a start has one after the other, see [`crate::cloud::Clouds`].
+    /// The feed of the cloud with this number: a start has one after the other, see `cloud::Clouds`.
     pub fn numbered(clock: Clock, number: u64) -> Self {
         Self(Arc::new(Inner {
             boot: clock.started_at() + number,
@@ -147,7 +148,7 @@ impl Events {
         let _ = listeners.wait_for(|listeners| *listeners > 0).await;
     }
 
-    pub fn has_listeners(&self) -> bool {
+    pub(crate) fn has_listeners(&self) -> bool {
         *self.0.listeners.borrow() > 0
     }
 

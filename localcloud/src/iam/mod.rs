@@ -49,6 +49,7 @@ pub const OPERATIONS: [&str; 20] = [
 ];
 
 impl Iam {
+    /// No roles and no policies yet but those that AWS manages.
     pub fn new(clock: Clock, faults: Faults, seed: u64) -> Self {
         let mut random = ids::source(seed, "iam");
         Self(Arc::new(Inner {

@@ -37,7 +37,9 @@ pub struct State {
 /// Who makes a call, as `GetCallerIdentity` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
+    /// Such as `arn:aws:iam::000000000000:root`, or that of an assumed role.
     pub arn: String,
+    /// The account, or the role's id and the session's name.
     pub user_id: String,
 }
 
@@ -127,7 +129,7 @@ impl Iam {
         state.roles.values().map(role).collect()
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

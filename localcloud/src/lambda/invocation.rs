@@ -18,6 +18,7 @@ pub struct Invoked {
     pub payload: Bytes,
     /// The kind of error, `Unhandled`; none when the function answered.
     pub error: Option<String>,
+    /// A UUID; the log calls it `RequestId`.
     pub request_id: String,
     /// The last 4 KB of this invocation's log lines.
     pub log_tail: String,

@@ -123,8 +123,11 @@ fn is_date(step: &str) -> bool {
 
 /// An answer of the REST API.
 pub struct Answer {
+    /// The HTTP status.
     pub status: u16,
+    /// Those beside the length and the type of the body.
     pub headers: Vec<(&'static str, String)>,
+    /// JSON, or what a function has answered.
     pub body: Bytes,
 }
 

@@ -13,7 +13,7 @@ use crate::wire::error::ApiError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use request::group_arn;
+pub(crate) use request::group_arn;
 pub use state::Logs;
 
 /// The operations there are.

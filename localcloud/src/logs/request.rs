@@ -38,7 +38,7 @@ impl GroupReference {
     }
 }
 
-pub fn group_arn(name: &str) -> String {
+pub(crate) fn group_arn(name: &str) -> String {
     account::arn("logs", format!("log-group:{name}"))
 }
 

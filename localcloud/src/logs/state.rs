@@ -67,6 +67,7 @@ impl Event {
 pub const OVERHEAD: usize = 26;
 
 impl Logs {
+    /// No log groups yet. Each line is told to `feed`.
     pub fn new(clock: Clock, feed: Events) -> Self {
         Self(Arc::new(Inner {
             clock,
@@ -98,7 +99,7 @@ impl Logs {
         }
     }
 
-    pub fn has_group(&self, name: &str) -> bool {
+    pub(crate) fn has_group(&self, name: &str) -> bool {
         self.lock().groups.contains_key(name)
     }
 
@@ -123,7 +124,7 @@ impl Logs {
         (state, now)
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

@@ -160,7 +160,7 @@ fn what_is_not_in_this_lab_says_so() {
 
 /// Whether `GET /lab/health` over HTTP/2 is answered with 200. The frames are those of RFC 9113, the headers are
 /// literals of RFC 7541.
-fn http2_health(cloud: &localcloud::LocalCloud, headers: &[(&str, &str)]) -> bool {
+fn http2_health(cloud: &LocalCloud, headers: &[(&str, &str)]) -> bool {
     let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
         let length = (payload.len() as u32).to_be_bytes();
         let mut bytes = length[1..].to_vec();

@@ -5,6 +5,7 @@ mod door;
 mod events;
 mod fifo;
 mod iam;
+mod kinds;
 mod kinesis;
 mod lambda;
 mod logs;

@@ -2,9 +2,9 @@
 //! tell these from each other, and `cleanup` must find what they leave.
 
 use crate::session::{self, green, inputs};
+use exercises::PAGES;
 use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
-use exercises::PAGES;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -33,6 +33,7 @@ const KINESIS_ACTIONS: [&str; 5] = [
 /// What a mapping must know of a function.
 #[derive(Clone, Debug)]
 pub struct Function {
+    /// With its account and region, and without a version.
     pub arn: String,
     /// The ARN of its role.
     pub role: String,
@@ -103,6 +104,7 @@ pub struct Mapping {
 }
 
 impl Mappings {
+    /// No mappings yet. They read from these services and call these functions.
     pub fn new(
         clock: Clock,
         events: Events,
@@ -177,20 +179,20 @@ impl Mappings {
         }
     }
 
-    pub async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+    pub(crate) async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, ApiError> {
         let input = input.to_string();
         let output = self.0.sqs.call(operation, input.as_bytes(), "").await?;
         Ok(serde_json::from_slice(&output).unwrap_or_default())
     }
 
-    pub fn forget(&self, state: &mut State, uuid: &str) {
+    pub(crate) fn forget(&self, state: &mut State, uuid: &str) {
         if let Some(mut mapping) = state.mappings.remove(uuid) {
             mapping.state = "Deleted";
             self.tell(&mapping);
         }
     }
 
-    pub fn tell(&self, mapping: &Mapping) {
+    pub(crate) fn tell(&self, mapping: &Mapping) {
         self.0.events.emit(|| Event::Mapping(mapping.shown()));
     }
 
@@ -201,7 +203,7 @@ impl Mappings {
         work(shown.collect())
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

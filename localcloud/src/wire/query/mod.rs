@@ -5,7 +5,7 @@
 //! CloudFormation, IAM and STS speak nothing else: their operations read the form and write the XML. The operations of
 //! SQS speak JSON; `shapes` stands between them and this protocol.
 
-pub mod shapes;
+pub(crate) mod shapes;
 
 use super::error::{violation, ApiError, Fault};
 use super::{respond, Content, Output};
@@ -25,10 +25,12 @@ pub use crate::clock::{date_time, timestamp};
 pub struct Form(BTreeMap<String, String>);
 
 impl Form {
+    /// The parameters of a body, `Name=value&…`. Of two with one name the last counts.
     pub fn parse(body: &[u8]) -> Self {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
+    /// The parameter's value. None when it isn't there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -97,7 +99,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Form {
 
 /// XML under construction: elements in order, text escaped.
 #[derive(Default)]
-pub struct Xml(String);
+pub(crate) struct Xml(String);
 
 impl Xml {
     /// `<name>text</name>`
