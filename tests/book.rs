@@ -1,4 +1,4 @@
-//! What must be true of the book besides its programs: the guards of build.rs hold, links lead somewhere, names
+//! Holds the book to what must be true besides its programs: the guards of build.rs hold, links lead somewhere, names
 //! agree, numbers have a source, and every difference of the local cloud from AWS is told.
 
 #[allow(dead_code)]
@@ -729,7 +729,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What `class` knows of the pages must be what their programs make.
+/// `class` must know each thing that the programs of a page make.
 #[test]
 fn a_class_is_judged_by_what_the_programs_make() {
     let table = read("snippets/deployment/src/bin/class.rs");

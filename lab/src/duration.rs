@@ -12,7 +12,7 @@ const UNITS: [(char, u64); 4] = [
 ///
 /// # Errors
 ///
-/// What to type instead.
+/// The text isn't such a sum: the message says what to type instead.
 pub fn parse(text: &str) -> Result<u64, String> {
     if text.starts_with('-') {
         return Err("the clock moves forward only: write +30s".to_owned());

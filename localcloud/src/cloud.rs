@@ -1,4 +1,4 @@
-//! What all requests share: the services, each with its own state; and how an empty cloud takes their place.
+//! The services, each with its own state, which all requests share; and how an empty cloud takes their place.
 
 use crate::clock::Clock;
 use crate::cloudformation::CloudFormation;
@@ -31,7 +31,7 @@ pub(crate) struct Cloud {
     pub cloudformation: CloudFormation,
 }
 
-/// What one cloud has from the one before it.
+/// Outlives a reset: each cloud has it from the one before.
 pub(crate) struct Lasting {
     pub seed: u64,
     pub progress: Option<PathBuf>,

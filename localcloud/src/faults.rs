@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
 // Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
-/// What can be made to go wrong.
+/// The faults there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

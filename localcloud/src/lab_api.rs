@@ -1,4 +1,4 @@
-//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
+//! The API of the desk and the pages, under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
 
 use crate::clock::Millis;
 use crate::cloud::{Cloud, Clouds};
@@ -48,7 +48,7 @@ pub async fn answer(clouds: &Clouds, request: Request<Incoming>) -> Response<Bod
     response
 }
 
-/// What a browser asks before it lets a page of another port write.
+/// Answers a browser that asks before it lets a page of another port write.
 fn preflight() -> Response<Body> {
     let mut response = respond(204, "text/plain", Body::empty());
     for (name, value) in [

@@ -68,7 +68,7 @@ pub struct Options {
     pub pace: Pace,
     /// The file with the names of the pages that the reader has done, one a line. It need not exist.
     pub progress: Option<PathBuf>,
-    /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
+    /// The pages for a browser: they answer any GET that is neither AWS's nor under `/lab`.
     pub pages: Option<axum::Router>,
 }
 
@@ -126,12 +126,12 @@ impl LocalCloud {
         self.address
     }
 
-    /// What goes into `AWS_ENDPOINT_URL`.
+    /// The value of `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What decides its random choices: [`Options::seed`].
+    /// The seed of its random choices: [`Options::seed`].
     pub fn seed(&self) -> u64 {
         self.clouds.lasting.seed
     }
@@ -146,7 +146,8 @@ impl LocalCloud {
         self.clouds.now().faults.clone()
     }
 
-    /// What there is: the queues with their counts, the streams, the functions and so on, as `/lab/status` says.
+    /// The contents of the cloud as `/lab/status` shows them: the queues with their counts, the streams, the functions and
+    /// so on.
     /// Not to be called from an async function.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ fn program() -> String {
         .unwrap_or_else(|| "program".to_owned())
 }
 
-/// What the program does, its page and how it is run: its source begins with this.
+/// The beginning of the program's source: what it does, its page and how it is run.
 fn about(program: &str) -> Option<String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |folder: &str| fs::read_to_string(here.join(folder).join(format!("{program}.rs")));

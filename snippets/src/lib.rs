@@ -1,4 +1,4 @@
-//! What the programs share: where they connect, when they stop, how they say what went wrong.
+//! The library of the programs: where they connect, when they stop, how they say what went wrong.
 //! The pages show each part where it is first needed.
 
 mod args;

@@ -1,4 +1,4 @@
-//! What happens in the local cloud, in order: the feed behind the figures of the book and the page `/lab`.
+//! The feed behind the figures of the book and the page `/lab`: all that happens in the local cloud, in order.
 //!
 //! Each service tells what happened while it still holds the lock under which it happened, so the order of the feed is
 //! the order of the deeds. A listener begins with the state of the cloud, taken under the locks of all services, and
@@ -183,7 +183,7 @@ impl Listener {
         self.after(number).map(|_| number)
     }
 
-    /// What there is after an event. None when some of it is gone.
+    /// The events after this one, as far as there are any. None when some of them are no longer kept.
     fn after(&self, number: u64) -> Option<Vec<Bytes>> {
         let feed = self.events.lock();
         let newest = *self.newest.borrow();
@@ -201,7 +201,7 @@ impl Listener {
         (newest, self.events.frame(newest, state))
     }
 
-    /// What comes after this event, as soon as there is something. None when some of it is gone.
+    /// Waits for the events after this one. None when some of them are no longer kept.
     pub async fn next(&mut self, number: u64) -> Option<Vec<Bytes>> {
         // An error would mean that the feed itself is gone.
         let _ = self.newest.wait_for(|newest| *newest != number).await;

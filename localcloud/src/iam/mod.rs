@@ -69,7 +69,7 @@ impl Iam {
     ///
     /// # Errors
     ///
-    /// What AWS answers in its place, or that the operation is not in this lab.
+    /// AWS's own error, or that the operation is not in this lab.
     pub fn call(&self, action: &str, form: &Form) -> Result<String, ApiError> {
         let mut xml = Xml::default();
         match action {

@@ -1,4 +1,4 @@
-//! What the operations read from a request and write into an answer, and the errors they share.
+//! Parts of requests and answers, and errors, that several operations share.
 
 use super::evaluate::Document;
 use crate::clock::Millis;

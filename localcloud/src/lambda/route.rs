@@ -98,7 +98,7 @@ impl<'a> Call<'a> {
 }
 
 impl Route {
-    /// What stands in the place of `{}`, when the steps are this route's. Empty when it has no such place.
+    /// The step in the place of `{}`, when the steps are this route's. Empty when it has no such place.
     fn subject<'a>(&self, steps: &[&'a str]) -> Option<&'a str> {
         let mut subject = "";
         let mut pattern = self.path.split('/');

@@ -30,7 +30,7 @@ const UNRESERVED: usize = 10;
 #[derive(Clone)]
 pub struct Lambda(pub(super) Arc<Shared>);
 
-/// What operations and processes share.
+/// The state that operations and processes share.
 pub struct Shared {
     pub clock: Clock,
     pub feed: Events,

@@ -29,7 +29,7 @@ pub struct State {
     pub groups: BTreeMap<String, Group>,
     /// How many events there have been, so that each has a number of its own.
     pub events: u64,
-    /// What all events take.
+    /// The size of all events.
     pub bytes: usize,
 }
 
@@ -63,7 +63,7 @@ impl Event {
     }
 }
 
-/// What an event takes beside its message, in bytes.
+/// The size of an event beside its message, in bytes.
 pub const OVERHEAD: usize = 26;
 
 impl Logs {

@@ -115,7 +115,7 @@ impl Service {
 
 /// A request, read as far as that it can be answered in its own protocol.
 struct Request<'a> {
-    /// What the request says, when no service in this lab has that name.
+    /// The name in the request, when no service in this lab has it.
     service: Result<&'static Service, Cow<'a, str>>,
     protocol: Cow<'static, Protocol>,
     call: Call<'a>,
@@ -127,16 +127,16 @@ struct Call<'a> {
     input: Input<'a>,
     /// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
     base: String,
-    /// What the call was signed with.
+    /// The key that the call was signed with.
     access_key: Option<&'a str>,
 }
 
-/// What the operation is given, as the service takes it.
+/// The input of the operation, as the service takes it.
 enum Input<'a> {
     Json(Bytes),
     Form(Form),
     Rest(lambda::Call<'a>, &'a HeaderMap, &'a Bytes),
-    /// What was given can't be read.
+    /// The input can't be read.
     Wrong(ApiError),
 }
 

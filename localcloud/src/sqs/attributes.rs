@@ -6,7 +6,7 @@ use super::{errors::invalid_attribute_value, message};
 use crate::wire::error::ApiError;
 use std::collections::BTreeMap;
 
-/// What `CreateQueue` and `SetQueueAttributes` may say about a queue. Times are in seconds.
+/// The attributes that `CreateQueue` and `SetQueueAttributes` take. Times are in seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub delay: u32,
@@ -25,7 +25,7 @@ pub struct Settings {
     pub fifo: Option<FifoSettings>,
 }
 
-/// What only a FIFO queue has.
+/// Attributes that only a FIFO queue has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FifoSettings {
     pub content_based_deduplication: bool,
@@ -189,7 +189,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What `GetQueueAttributes` shows of the settings.
+    /// The settings as `GetQueueAttributes` shows them.
     pub fn shown(&self) -> BTreeMap<&'static str, String> {
         let mut shown = BTreeMap::from([
             ("DelaySeconds", self.delay.to_string()),

@@ -24,7 +24,7 @@ impl<E> Default for BatchRequest<E> {
     }
 }
 
-/// What a batch answers: it succeeds although entries fail.
+/// The answer to a batch: it succeeds although entries fail.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BatchResult<T> {

@@ -40,7 +40,7 @@ pub struct Fifo {
     /// The groups that can hand out a message, by the turn of their first one.
     ready: BTreeSet<(Turn, Arc<str>)>,
     // ANCHOR_END: state
-    /// What is delayed or in flight, by the time at which that ends.
+    /// The messages that are delayed or in flight, by the time at which that ends.
     hidden: BTreeSet<(Millis, Sequence)>,
     by_age: BTreeSet<(Millis, Sequence)>,
     in_flight: usize,

@@ -32,7 +32,7 @@ pub struct SendMessageRequest {
     message_group_id: Option<String>,
 }
 
-/// What a send answers. The MD5s are those the SDKs compare with their own.
+/// The answer to a send. The SDKs compare the MD5s with their own.
 #[derive(Serialize)]
 pub struct SendMessageResult {
     #[serde(rename = "Id", skip_serializing_if = "String::is_empty")]
@@ -398,7 +398,7 @@ impl QueueRecord {
         Ok(sent)
     }
 
-    /// What a FIFO queue knows this send by; a standard queue takes no such thing.
+    /// The id by which a FIFO queue knows this send again; a standard queue takes none.
     fn deduplication_id(&self, send: &SendMessageRequest) -> Result<Option<String>, ApiError> {
         let wrong_type = |parameter: &str, value: &str| {
             invalid_parameter(format!(
@@ -428,7 +428,7 @@ impl QueueRecord {
         }
     }
 
-    /// What makes a FIFO queue refuse a batch as a whole, though a single entry has the fault.
+    /// Refuses a whole batch for the faults of a single entry for which AWS does so, in a FIFO queue.
     fn check_entries(&self, entries: &[SendMessageRequest]) -> Result<(), ApiError> {
         let Some(fifo) = &self.settings.fifo else {
             return Ok(());

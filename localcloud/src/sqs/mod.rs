@@ -140,7 +140,7 @@ impl Sqs {
         }
     }
 
-    /// What a poller of the cloud's own receives: up to `most` messages from all hosts, at once, with all they have, as
+    /// Receives for a poller of the cloud's own: up to `most` messages from all hosts, at once, with all they have, as
     /// `ReceiveMessage` shows them.
     ///
     /// # Errors

@@ -35,12 +35,12 @@ pub struct Queue {
     // ANCHOR: state
     /// Every message of the queue, whatever its state.
     messages: HashMap<Sequence, Stored>,
-    /// What is visible, host by host.
+    /// The visible messages, host by host.
     hosts: [BTreeSet<Sequence>; HOSTS],
-    /// What is delayed or in flight, by the time at which it becomes visible.
+    /// The messages that are delayed or in flight, by the time at which they become visible.
     hidden: BTreeSet<(Millis, Sequence)>,
     // ANCHOR_END: state
-    /// What there is, by the time it was sent: the retention period removes from the front.
+    /// All messages, by the time they were sent: the retention period removes from the front.
     by_age: BTreeSet<(Millis, Sequence)>,
     in_flight: usize,
     bytes: usize,

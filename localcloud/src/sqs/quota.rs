@@ -6,7 +6,7 @@ use crate::clock::Millis;
 const CALLS_A_SECOND: usize = 300;
 const MESSAGES_A_SECOND: usize = 3000;
 
-/// What was used of it in the present second.
+/// The part of the quota that is used up in the present second.
 #[derive(Default)]
 pub struct Quota {
     second: Millis,

@@ -1,4 +1,4 @@
-//! What a receive asks for, within its limits, and how it shows the messages it brings.
+//! The parameters of a receive and their limits, and how it shows the messages it brings.
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.
 
 use super::attributes::Settings;
@@ -26,7 +26,7 @@ pub struct ReceiveMessageRequest {
     pub receive_request_attempt_id: Option<String>,
 }
 
-/// What a receive answers.
+/// The answer to a receive.
 pub struct ReceiveMessageResult {
     pub request: ReceiveMessageRequest,
     pub deliveries: Vec<Delivery>,
@@ -168,7 +168,7 @@ impl ReceiveMessageRequest {
     }
 }
 
-/// What a receive may ask for: `All`, then each by its name.
+/// The names that a receive may ask for: `All`, then each by its own.
 const SYSTEM_ATTRIBUTES: [&str; 10] = [
     "All",
     "SenderId",

@@ -1,4 +1,4 @@
-//! What a standard and a FIFO queue have in common, as their operations see them.
+//! The common part of a standard and a FIFO queue, as their operations see them.
 
 use super::message::Message;
 use crate::clock::Millis;
@@ -29,11 +29,11 @@ pub struct Receive {
 pub struct Delivery {
     /// The message, as it is after this receive.
     pub message: Arc<Message>,
-    /// What deletes this delivery, or changes its visibility timeout.
+    /// Deletes this delivery, or changes its visibility timeout.
     pub receipt_handle: String,
 }
 
-/// What a receive brings.
+/// The outcome of a receive.
 #[derive(Default)]
 pub struct Received {
     /// In the order in which they are answered.
@@ -44,7 +44,7 @@ pub struct Received {
     pub copies: Vec<Arc<Message>>,
 }
 
-/// What the passing of time did.
+/// The changes that the passing of time made.
 #[derive(Default)]
 pub struct Passed {
     /// Messages that became visible.

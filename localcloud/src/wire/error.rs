@@ -23,7 +23,7 @@ pub struct ApiError {
     pub shape: String,
     /// In AWS's words, as far as they are known.
     pub message: String,
-    /// What the query protocol says instead of the message, where AWS's protocols differ.
+    /// The message in the query protocol, where AWS's protocols differ.
     pub query_message: Option<&'static str>,
     /// Only the query protocol tells it.
     pub fault: Fault,
@@ -75,7 +75,7 @@ impl ApiError {
         Self::sender(code, message)
     }
 
-    /// What every service answers when it is asked for an operation that the lab leaves out.
+    /// Every service's answer to an operation that the lab leaves out.
     pub fn not_in_this_lab(service: &str, operation: &str) -> Self {
         Self::sender(
             "UnknownOperationException",

@@ -14,7 +14,7 @@ use error::ApiError;
 use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::{Response, StatusCode};
 
-/// What an operation returns, for its protocol to write.
+/// The answer of an operation, for its protocol to write.
 pub(crate) struct Output {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,

@@ -478,7 +478,7 @@ fn a_function_and_its_mapping_have_their_story_told() {
         states.map(timeless).collect::<Vec<_>>(),
         [state("Deleting"), state("Deleted")]
     );
-    // What is set anew ends the processes that wait.
+    // A new setting ends the processes that wait.
     let path = "/2015-03-31/functions/f";
     lambda(
         &cloud,
@@ -638,7 +638,7 @@ fn only_so_many_may_listen_and_the_feed_ends_with_the_cloud() {
     assert_eq!(last.try_next(), None);
 }
 
-/// What a page that folds the events makes of them.
+/// The state that a page makes of the events by folding them.
 #[derive(Debug)]
 struct Fold {
     queues: BTreeMap<String, Value>,
@@ -764,7 +764,7 @@ fn take_message(queue: &mut Value, kind: &str, event: &Value) {
     queue["delayed"] = count("delayed").into();
 }
 
-/// What an event says of a thing.
+/// The attributes of a thing in an event.
 fn attributes(event: &Value) -> Value {
     let mut thing = event.clone();
     let fields = thing.as_object_mut().expect("an object");

@@ -66,7 +66,7 @@ fn the_figures_know_each_kind_of_event_and_no_other() {
         .flat_map(|name| properties(store, name))
         .collect();
     let said = properties("book/figures/words.js", "SENTENCES");
-    // What a listener begins with is no event.
+    // The state that a listener begins with is no event.
     kinds.insert("state".to_owned());
     let known: BTreeSet<String> = folded.union(&said).cloned().collect();
     let unknown: Vec<_> = kinds.difference(&known).collect();

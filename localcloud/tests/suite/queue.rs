@@ -48,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..200)
 }
 
-/// What the model knows of one copy of a message. Copies of a message repeat its id.
+/// One copy of a message in the model. Copies of a message repeat its id.
 #[derive(Debug, Clone)]
 struct Copy {
     id: String,

@@ -1,4 +1,4 @@
-//! What AWS answered, and what the local cloud answers: the tables under `localcloud/tests/recorded/`.
+//! Holds the local cloud to AWS's recorded answers: the tables under `localcloud/tests/recorded/`.
 
 mod case;
 mod compare;
@@ -215,7 +215,7 @@ fn wait(cloud: &LocalCloud, case: &Case) {
     }
 }
 
-/// What a case begins with: a stream with so many shards; a function whose role may do all that a mapping needs.
+/// Makes what a case begins with: a stream with so many shards; a function whose role may do all that a mapping needs.
 fn provide(cloud: &LocalCloud, case: &Case, kind: &str, name: &str, with: Value) {
     match kind {
         "stream" => {

@@ -17,12 +17,12 @@ use std::process::ExitCode;
 pub use page::{find, title, PAGES};
 pub use progress::done as done_before;
 
-/// What a look at the cloud has shown.
+/// The outcome of a look at the cloud.
 pub enum Verdict {
     Done(String),
     NotYet {
         missing: String,
-        /// What has most likely gone wrong.
+        /// The most likely mistake.
         mistake: Option<String>,
     },
 }

@@ -101,7 +101,7 @@ pub async fn receive(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What is received stays hidden for a minute, and not for much longer.
+/// A received message stays hidden for a minute, and not for much longer.
 pub async fn visibility(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let seconds = queue.number(VisibilityTimeout);
@@ -115,7 +115,7 @@ pub async fn visibility(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What is received too often goes to a queue of its own, which keeps it for longer.
+/// A message that is received too often goes to a queue of its own, which keeps it for longer.
 pub async fn dead_letters(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let name = &queue.name;
@@ -162,7 +162,7 @@ pub async fn batch(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What was sent once is in the queue twice.
+/// A message that was sent once is in the queue twice.
 pub async fn once(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let visible = queue.visible();

@@ -61,7 +61,7 @@ fn by_key(records: &[Record]) -> BTreeMap<&str, Vec<String>> {
     by_key
 }
 
-/// What was read to the end is gone from the queue, and still in the stream.
+/// Messages that were read are gone from the queue; the records are still in the stream.
 pub async fn both(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let records = records(&clients.kinesis).await?.len() as u64;

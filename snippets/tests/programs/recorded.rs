@@ -3,7 +3,7 @@
 //!
 //!     RUNS=overwrite cargo test --test programs recorded
 //!
-//! What is compared is the story of each message, shard, consumer, function and so on, step by step. Left out is what
+//! The story of each message, shard, consumer, function and so on is compared, step by step. Left out is what
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
 #[allow(dead_code, reason = "the tests of the local cloud use it all")]
@@ -28,7 +28,7 @@ use std::sync::{mpsc, Arc, LazyLock};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-/// What a page can load without a thought.
+/// So large a file a page can load without a thought, in bytes.
 const LARGEST: usize = 40_000;
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -279,7 +279,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, mut wanted: impl FnMut(&[u8])
     }
 }
 
-/// What a figure plays.
+/// The recorded run that a figure plays.
 struct Recording {
     name: &'static str,
     commands: Vec<String>,
@@ -440,11 +440,11 @@ fn without_letters(text: &str) -> String {
     LETTERS.replace_all(text, "$1").into_owned()
 }
 
-/// What happened to whom, step by step.
+/// The story of each thing, step by step.
 #[derive(Default)]
 struct Story {
     steps: BTreeMap<String, Vec<String>>,
-    /// What may come in any order, and any number of times.
+    /// Facts that may come in any order, and any number of times.
     facts: BTreeSet<String>,
     /// How many records each reader has got.
     read: BTreeMap<String, u64>,

@@ -15,7 +15,7 @@ fn cloud() -> LocalCloud {
     LocalCloud::start(Options { pace, ..Options::default() }).expect("the local cloud starts")
 }
 
-/// What a command prints, its errors and its exit code included.
+/// The output of a command, its errors and its exit code included.
 fn printed(cloud: &LocalCloud, text: &str) -> String {
     run(cloud, text, Path::new(env!("CARGO_TARGET_TMPDIR")), None)
 }

@@ -1,4 +1,4 @@
-//! What a mapping is asked to do: the parameters of `CreateEventSourceMapping`, their limits and defaults.
+//! The settings of a mapping: the parameters of `CreateEventSourceMapping`, their limits and defaults.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 

@@ -30,7 +30,7 @@ const KINESIS_ACTIONS: [&str; 5] = [
     "ListStreams",
 ];
 
-/// What a mapping must know of a function.
+/// A function, as far as a mapping must know it.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// With its account and region, and without a version.
@@ -53,7 +53,7 @@ pub trait Functions: Send + Sync {
     fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> Invocation<'a>;
 }
 
-/// What roles may do.
+/// Decides what roles may do.
 pub trait Access: Send + Sync {
     /// Whether a role may do an action, such as `sqs:ReceiveMessage`, with a resource.
     fn allows(&self, role: &str, action: &str, resource: &str) -> bool;
@@ -137,7 +137,7 @@ impl Mappings {
         }
     }
 
-    /// What the mappings do, for `/lab/status`.
+    /// The mappings, for `/lab/status`.
     pub fn status(&self) -> Vec<Value> {
         let show = |mapping: &Mapping| {
             json!({

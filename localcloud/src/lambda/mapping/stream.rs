@@ -248,7 +248,7 @@ impl Stream {
     }
 }
 
-/// What processes the records of some of a shard's keys, batch after batch.
+/// Processes the records of some of a shard's keys, batch after batch.
 struct Lane {
     stream: Stream,
     shard: String,
@@ -470,7 +470,7 @@ impl Lane {
                     "functionError": invoked.error,
                 });
             }
-            // What may not or can't be sent is lost, as on AWS.
+            // A record that may not or can't be sent is lost, as on AWS.
             if mappings
                 .0
                 .access

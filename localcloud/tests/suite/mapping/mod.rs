@@ -36,7 +36,7 @@ const BASE: &str = "https://sqs.us-east-1.amazonaws.com";
 /// No wait of a test takes longer, by the machine's time.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a function answers to an event: its answer, or that it failed.
+/// A function: from an event to its answer, or that it failed.
 type Handler = Box<dyn Fn(&Value) -> Result<Value, ()> + Send + Sync>;
 
 /// The functions and the roles of a lab: one function.
@@ -114,7 +114,7 @@ struct Lab {
     kinesis: Kinesis,
     mappings: Mappings,
     world: Arc<World>,
-    /// What the clock goes on by, again and again, while the test waits for something.
+    /// The clock goes on by this, again and again, while the test waits for something.
     step: Duration,
 }
 

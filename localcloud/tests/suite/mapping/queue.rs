@@ -1,4 +1,4 @@
-//! What reaches a function from a queue: events, windows, order, concurrency.
+//! From a queue to a function: events, windows, order, concurrency.
 
 use super::*;
 

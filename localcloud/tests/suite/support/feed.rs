@@ -15,7 +15,7 @@ pub struct Feed {
     pub status: u16,
     /// The id of the last event.
     pub last: String,
-    /// What came so far, for who waits in vain.
+    /// The events so far, to be shown when a wait is in vain.
     seen: Vec<String>,
 }
 

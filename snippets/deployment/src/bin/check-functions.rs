@@ -101,7 +101,7 @@ async fn sqs_function(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What `invoke` has the function print.
+/// The function prints this for `invoke`.
 const BY_HAND: &str = "by hand";
 
 fn state(trigger: &Trigger) -> &str {
@@ -248,7 +248,7 @@ fn cleanup() -> Result<Verdict> {
     done("nothing of the lab is left")
 }
 
-/// What the program `cleanup` would delete for this learner.
+/// The things that the program `cleanup` would delete for this learner.
 fn inventory(learner: &str) -> Result<Vec<String>> {
     let cleanup = format!("cleanup{}", env::consts::EXE_SUFFIX);
     let mut look = Command::new(env::current_exe()?.with_file_name(cleanup));

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 struct Step {
     page: &'static str,
     command: &'static str,
-    /// What it prints if it has to fail.
+    /// Printed if it has to fail.
     fails: Option<&'static str>,
     shows: &'static str,
 }
