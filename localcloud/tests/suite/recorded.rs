@@ -282,8 +282,8 @@ fn report(case: &Case, call: &Call, answer: &Answer, difference: &str) -> String
 }
 
 fn shortened(text: &str) -> String {
-    const LONGEST: usize = 900;
-    match text.char_indices().nth(LONGEST) {
+    const MAX_SHOWN: usize = 900;
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

@@ -29,8 +29,8 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 /// So large a file a page can load without a thought, in bytes.
-const LARGEST: usize = 40_000;
-const LONGEST: Duration = Duration::from_secs(120);
+const MAX_SIZE: usize = 40_000;
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn figures_play_what_the_programs_do() {
@@ -216,7 +216,7 @@ impl Stage {
     }
 
     fn next(&mut self) -> &Value {
-        let next = self.feed.recv_timeout(LONGEST);
+        let next = self.feed.recv_timeout(MAX_WAIT);
         let (id, event) = next.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         assert_ne!(event["kind"], "state", "{}: too slow a listener", self.name);
         self.last = id;
@@ -321,7 +321,7 @@ impl Recording {
         let expected = told(known["commands"].clone(), events);
         let actual = told(json!(self.commands), &self.events);
         if expected == actual {
-            assert!(shown.len() < LARGEST, "{}: {}", self.name, shown.len());
+            assert!(shown.len() < MAX_SIZE, "{}: {}", self.name, shown.len());
             return None;
         }
         if env::var("RUNS").is_ok_and(|what| what == "overwrite") {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// An event that is awaited comes within this time.
-const LONGEST: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The feed has its own limit for who takes nothing, and an end comes after it.
 const MAX_UNTIL_THE_END: Duration = Duration::from_secs(180);
 
@@ -31,7 +31,7 @@ impl Feed {
     /// Asks for the feed with this path and these lines of headers.
     pub fn open(cloud: SocketAddr, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(cloud).expect("the local cloud listens");
-        stream.set_read_timeout(Some(LONGEST)).expect("a timeout");
+        stream.set_read_timeout(Some(MAX_WAIT)).expect("a timeout");
         // Of HTTP/1.0, so that the events come as they are and not in chunks.
         write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n")
             .expect("a request");
@@ -48,7 +48,7 @@ impl Feed {
 
     /// The next event.
     pub fn next(&mut self) -> Value {
-        self.read(LONGEST).expect("the feed goes on")
+        self.read(MAX_WAIT).expect("the feed goes on")
     }
 
     /// The next event, even if it takes long; none when the feed has ended.
