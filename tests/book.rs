@@ -5,9 +5,7 @@
 #[path = "../build.rs"]
 mod build;
 
-#[path = "../snippets/src/quotas.rs"]
-mod quotas;
-
+use snippets::quotas;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic;

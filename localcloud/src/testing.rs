@@ -14,6 +14,10 @@
 //! # }
 //! ```
 
+mod feed;
+
+pub use feed::Feed;
+
 use crate::clock::Watched;
 use crate::LocalCloud;
 use sha2::{Digest, Sha256};

@@ -1,11 +1,11 @@
 //! The feed of the local cloud: every kind of event, in order, without a gap or a repeat, and the same story as the
 //! state tells that a newcomer gets.
 
-use crate::support::feed::Feed;
 use crate::support::functions::{create_function, create_role, invoke, lambda, settled};
 use crate::support::model::cases;
 use crate::support::*;
 use base64::prelude::{Engine, BASE64_STANDARD};
+use localcloud::testing::Feed;
 use localcloud::LocalCloud;
 use proptest::prelude::*;
 use serde_json::{json, Value};

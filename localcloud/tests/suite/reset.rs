@@ -1,11 +1,11 @@
 //! `POST /lab/reset`: what there is goes, at once and for everybody.
 
-use crate::support::feed::Feed;
 use crate::support::functions::{create_function, create_role, lambda};
 use crate::support::{
     create_queue, create_stream, exchange, logs, request, send, sqs, start_patient,
 };
 use localcloud::faults::{Fault, Kind};
+use localcloud::testing::Feed;
 use localcloud::LocalCloud;
 use serde_json::{json, Value};
 

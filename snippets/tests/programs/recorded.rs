@@ -6,13 +6,8 @@
 //! The story of each message, shard, consumer, function and so on is compared, step by step. Left out is what
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
-#[allow(dead_code, reason = "the tests of the local cloud use it all")]
-#[path = "../../../localcloud/tests/suite/support/feed.rs"]
-mod feed;
-
 use crate::session::{self, redact, SEED};
-use feed::Feed;
-use localcloud::testing::Running;
+use localcloud::testing::{Feed, Running};
 use localcloud::{LocalCloud, Options};
 use regex::Regex;
 use serde_json::{json, Map, Value};

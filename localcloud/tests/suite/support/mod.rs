@@ -1,6 +1,5 @@
 //! A client that writes HTTP by hand, so that a test can also write it wrongly.
 
-pub mod feed;
 pub mod functions;
 pub mod model;
 

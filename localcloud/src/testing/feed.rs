@@ -10,8 +10,10 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The feed has its own limit for who takes nothing, and an end comes after it.
 const MAX_UNTIL_THE_END: Duration = Duration::from_secs(180);
 
+/// Listens to `/lab/events`. It panics when what it waits for does not come in time, and says what came instead.
 pub struct Feed {
     lines: BufReader<TcpStream>,
+    /// The HTTP status of the answer.
     pub status: u16,
     /// The id of the last event.
     pub last: String,
@@ -33,8 +35,11 @@ impl Feed {
         let mut stream = TcpStream::connect(cloud).expect("the local cloud listens");
         stream.set_read_timeout(Some(MAX_WAIT)).expect("a timeout");
         // Of HTTP/1.0, so that the events come as they are and not in chunks.
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n")
-            .expect("a request");
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n"
+        )
+        .expect("a request");
         let mut lines = BufReader::new(stream);
         let mut line = || {
             let mut line = String::new();
@@ -43,10 +48,19 @@ impl Feed {
         };
         let status = line().split(' ').nth(1).and_then(|code| code.parse().ok());
         while line() != "\r\n" {}
-        Self { lines, status: status.expect("a status"), last: String::new(), seen: Vec::new() }
+        Self {
+            lines,
+            status: status.expect("a status"),
+            last: String::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// The next event.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the feed goes on: there is no end to say None at"
+    )]
     pub fn next(&mut self) -> Value {
         self.read(MAX_WAIT).expect("the feed goes on")
     }
