@@ -12,7 +12,8 @@
 
 use super::message::Message;
 use super::messages::{Counts, Delivery, Messages, OverLimit, Passed, Receive, Received, Refusal};
-use super::queue::{LONGEST_IN_FLIGHT, MOST_IN_FLIGHT};
+use super::queue::LONGEST_IN_FLIGHT;
+use crate::quotas::IN_FLIGHT_FIFO;
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
 use crate::ids;
@@ -290,7 +291,7 @@ impl Messages for Fifo {
         _repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
         let mut received = Received::default();
-        while received.deliveries.len() < receive.most && self.in_flight < MOST_IN_FLIGHT {
+        while received.deliveries.len() < receive.most && self.in_flight < IN_FLIGHT_FIFO {
             let Some((_, group)) = self.ready.first().cloned() else {
                 break;
             };
