@@ -108,14 +108,17 @@ fn sentences(page: &str) -> Vec<Sentence> {
             is_folded = false;
         }
         let is_prose = !bare.starts_with(['<', '|', '#'])
-            && !["```", "{{#", "[!", "[pattern"].iter().any(|start| bare.starts_with(start))
+            && !["```", "{{#", "[!", "[pattern"]
+                .iter()
+                .any(|start| bare.starts_with(start))
             && !bare.contains("This page takes");
         if is_code || is_skipped || is_folded || !is_prose {
             continue;
         }
         let mut text = String::new();
         for word in plain(bare).split(' ') {
-            let begins = word.starts_with(|c: char| c.is_uppercase() || "{(`".contains(c) || c.is_numeric());
+            let begins =
+                word.starts_with(|c: char| c.is_uppercase() || "{(`".contains(c) || c.is_numeric());
             if text.trim_end_matches([')', '`']).ends_with(['.', '?', '!']) && begins {
                 found.push(Sentence { line: i + 1, text });
                 text = String::new();
@@ -138,7 +141,9 @@ fn plain(line: &str) -> String {
         Some((ordinal, rest)) if ordinal.bytes().all(|b| b.is_ascii_digit()) => rest,
         _ => line.trim_start_matches("- "),
     };
-    let line = line.replace("{{#include quotas.html:", "{").replace("}}", "}");
+    let line = line
+        .replace("{{#include quotas.html:", "{")
+        .replace("}}", "}");
     let (mut plain, mut rest) = (String::new(), line.as_str());
     while let Some(at) = rest.find(['<', ']']) {
         let (before, after) = rest.split_at(at);
@@ -194,17 +199,25 @@ fn faults(page: &str, text: &str, claims: &[Claim]) -> Vec<String> {
     let claims: Vec<&Claim> = claims.iter().filter(|claim| claim.page == page).collect();
     let sentences = sentences(text);
     let mut faults = Vec::new();
-    for sentence in sentences.iter().filter(|sentence| needs_evidence(&sentence.text)) {
+    for sentence in sentences
+        .iter()
+        .filter(|sentence| needs_evidence(&sentence.text))
+    {
         let text = sentence.text.replace('`', "");
         if !claims.iter().any(|claim| claim.sentence.text == text) {
             let line = sentence.line;
-            faults.push(format!("book/{page}:{line}: what holds this? Name it in {LEDGER}: {text}"));
+            faults.push(format!(
+                "book/{page}:{line}: what holds this? Name it in {LEDGER}: {text}"
+            ));
         }
     }
     for claim in &claims {
         let line = claim.sentence.line;
         let text = &claim.sentence.text;
-        if !sentences.iter().any(|sentence| sentence.text.replace('`', "") == *text) {
+        if !sentences
+            .iter()
+            .any(|sentence| sentence.text.replace('`', "") == *text)
+        {
             faults.push(format!(
                 "{LEDGER}:{line}: book/{page} doesn't say this any more. Read its evidence again, then change both: {text}"
             ));
@@ -214,7 +227,10 @@ fn faults(page: &str, text: &str, claims: &[Claim]) -> Vec<String> {
         }
         for evidence in &claim.evidence {
             if let Err(what) = holds(&evidence.text, &claims) {
-                faults.push(format!("{LEDGER}:{}: {what}: {}", evidence.line, evidence.text));
+                faults.push(format!(
+                    "{LEDGER}:{}: {what}: {}",
+                    evidence.line, evidence.text
+                ));
             }
         }
     }
@@ -266,7 +282,9 @@ fn holds(evidence: &str, claims: &[&Claim]) -> Result<(), String> {
             if !Path::new(ROOT).join(folder).is_dir() {
                 return Ok(());
             }
-            let cases = crate::files(folder, "md").into_iter().map(|file| read(&file));
+            let cases = crate::files(folder, "md")
+                .into_iter()
+                .map(|file| read(&file));
             let heading = format!("## {rest}");
             let is_case = |line: &str| line.split(" (").next() == Some(&heading);
             let is_there = cases.into_iter().any(|cases| cases.lines().any(is_case));
@@ -277,14 +295,23 @@ fn holds(evidence: &str, claims: &[&Claim]) -> Result<(), String> {
             let (address, date) = rest.split_once(' ').unwrap_or_default();
             let is_date = [7, 10].contains(&date.len()) && date.starts_with("20");
             let is_address = address.starts_with("https://");
-            (is_date && is_address).then_some(()).ok_or("ADDRESS DATE, please".to_owned())
+            (is_date && is_address)
+                .then_some(())
+                .ok_or("ADDRESS DATE, please".to_owned())
         }
         "follows" => {
             let from = |claim: &&Claim| claim.sentence.text.starts_with(rest);
-            let is_held = |claim: &&Claim| !claim.evidence.iter().any(|evidence| evidence.text.starts_with("follows"));
-            claims.iter().any(|claim| from(claim) && is_held(claim)).then_some(()).ok_or(
-                "no row of this page begins so and has evidence of its own".to_owned(),
-            )
+            let is_held = |claim: &&Claim| {
+                !claim
+                    .evidence
+                    .iter()
+                    .any(|evidence| evidence.text.starts_with("follows"))
+            };
+            claims
+                .iter()
+                .any(|claim| from(claim) && is_held(claim))
+                .then_some(())
+                .ok_or("no row of this page begins so and has evidence of its own".to_owned())
         }
         "no" if rest.starts_with("claim: ") => Ok(()),
         _ => Err("no kind of evidence".to_owned()),
@@ -295,7 +322,9 @@ fn holds(evidence: &str, claims: &[&Claim]) -> Result<(), String> {
 fn source(program: &str) -> Result<String, String> {
     if program.contains('/') {
         let is_file = Path::new(ROOT).join(program).is_file();
-        return is_file.then(|| program.to_owned()).ok_or(format!("no file {program}"));
+        return is_file
+            .then(|| program.to_owned())
+            .ok_or(format!("no file {program}"));
     }
     let file = programs().remove(program);
     file.ok_or(format!("no program {program}"))
@@ -316,7 +345,10 @@ fn every_claim_has_its_evidence() {
     }
     for claim in &claims {
         if !pages().any(|page| page == claim.page) {
-            all.push(format!("{LEDGER}:{}: no page {} is covered", claim.sentence.line, claim.page));
+            all.push(format!(
+                "{LEDGER}:{}: no page {} is covered",
+                claim.sentence.line, claim.page
+            ));
         }
     }
     assert!(all.is_empty(), "{}\n{} in all", all.join("\n"), all.len());
@@ -331,7 +363,9 @@ fn a_sentence_turned_into_its_opposite_is_found() {
     assert_ne!(page, turned);
     let faults = faults("10-groups.md", &turned, &claims);
     assert!(
-        faults.iter().any(|fault| fault.contains("book/10-groups.md doesn't say this any more")),
+        faults
+            .iter()
+            .any(|fault| fault.contains("book/10-groups.md doesn't say this any more")),
         "{faults:?}"
     );
 }
@@ -374,7 +408,9 @@ fn count_the_claims() {
     let claims = ledger(&read(LEDGER));
     let mut kinds = BTreeMap::<&str, usize>::new();
     for evidence in claims.iter().flat_map(|claim| &claim.evidence) {
-        *kinds.entry(evidence.text.split(' ').next().unwrap_or_default()).or_default() += 1;
+        *kinds
+            .entry(evidence.text.split(' ').next().unwrap_or_default())
+            .or_default() += 1;
     }
     println!("{} claims: {kinds:?}", claims.len());
 }

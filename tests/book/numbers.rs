@@ -168,9 +168,15 @@ fn digits(text: &str, start: usize) -> (usize, Option<u64>) {
         }
     }
     let number = text[start..whole].replace([',', '_'], "");
-    let fraction: String = text[whole..end].chars().skip(1).chain("000".chars()).collect();
+    let fraction: String = text[whole..end]
+        .chars()
+        .skip(1)
+        .chain("000".chars())
+        .collect();
     let value = number.parse::<u64>().ok().and_then(|number| {
-        number.checked_mul(1000)?.checked_add(fraction[..3].parse().ok()?)
+        number
+            .checked_mul(1000)?
+            .checked_add(fraction[..3].parse().ok()?)
     });
     (end, value)
 }
@@ -197,7 +203,9 @@ fn unit_before(before: &str) -> Option<(Unit, u64)> {
         .iter()
         .find_map(|kind| line.strip_suffix(kind))
         .map_or(line, |line| line.trim_end_matches([' ', ':']));
-    let name = line.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+    let name = line
+        .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .next()?;
     let name = name.to_ascii_lowercase();
     let (_, factor) = TIMES.iter().find(|(ending, _)| name.ends_with(ending))?;
     Some((Unit::Millisecond, *factor))
@@ -251,8 +259,12 @@ impl Evidence {
             shown.push('\n');
         }
         let numbers = numbers(&shown);
-        let nouns = numbers.iter().filter_map(|number| noun(&shown[number.at.end..]));
-        let printed = shown.match_indices('}').filter_map(|(at, _)| noun(&shown[at + 1..]));
+        let nouns = numbers
+            .iter()
+            .filter_map(|number| noun(&shown[number.at.end..]));
+        let printed = shown
+            .match_indices('}')
+            .filter_map(|(at, _)| noun(&shown[at + 1..]));
         Self {
             nouns: nouns.chain(printed).collect(),
             numbers: numbers
@@ -307,7 +319,10 @@ fn programs_of(root: &Path, text: &str) -> Vec<String> {
     let names: BTreeSet<&str> = text
         .split("--bin ")
         .skip(1)
-        .filter_map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).next())
+        .filter_map(|rest| {
+            rest.split(|c: char| !(c.is_alphanumeric() || c == '-'))
+                .next()
+        })
         // It knows all exercises.
         .filter(|name| *name != "check")
         .collect();
@@ -363,7 +378,9 @@ fn faults(root: &Path, page: &str) -> Vec<String> {
         }
         for (i, number) in numbers.iter().enumerate() {
             let next = numbers.get(i + 1).map_or(usize::MAX, |next| next.at.start);
-            let is_marked = marks.iter().any(|(at, _)| (number.at.start..next).contains(at));
+            let is_marked = marks
+                .iter()
+                .any(|(at, _)| (number.at.start..next).contains(at));
             let after = &text[number.at.end..];
             // *Order 7* is a name.
             let is_digit = number.thousandths < 10_000;
@@ -441,13 +458,25 @@ fn held(root: &Path, mark: &str, number: &Number, typed: &str) -> Result<(), Str
     if found.into_iter().any(has) || has(sum) || text.ends_with(typed) {
         return Ok(());
     }
-    Err(format!("{file} says `{text}`: correct the page or the program"))
+    Err(format!(
+        "{file} says `{text}`: correct the page or the program"
+    ))
 }
 
 /// A year, or a day of a month.
 fn is_date(number: &Number, after: &str) -> bool {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let is_year = (2000..2100).contains(&(number.thousandths / 1000));
