@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// The one user of the local cloud, as senders are named.
 const SENDER: &str = "AIDALOCALCLOUDREADER";
-const MOST_ENTRIES: usize = crate::quotas::BATCH_ENTRIES;
+const MOST_ENTRIES: usize = 10;
 
 /// `SendMessage`, or an entry of `SendMessageBatch`.
 #[derive(Deserialize, Default)]
@@ -187,12 +187,12 @@ impl Sqs {
         let messages = input.entries.len();
         self.check_quota(state.entry(name, now)?, now, "SendMessage", messages)?;
         check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
-        if total > crate::quotas::BATCH_SIZE {
+        if total > message::LARGEST {
             return Err(sqs_error(
                 "BatchRequestTooLong",
                 format!(
                     "Batch requests cannot be longer than {} bytes. You have sent {total} bytes.",
-                    crate::quotas::BATCH_SIZE
+                    message::LARGEST
                 ),
             ));
         }
@@ -418,7 +418,7 @@ impl Entry {
             "DelaySeconds",
             delay,
             self.settings.delay,
-            (0, crate::quotas::DELAY_MAX),
+            (0, 900),
             "DelaySeconds must be >= 0 and <= 900.",
         )?;
         let deduplication_id = self.deduplication_id(&send)?;
@@ -664,14 +664,14 @@ impl ReceiveMessage {
             "MaxNumberOfMessages",
             self.max_number_of_messages,
             1,
-            (1, crate::quotas::RECEIVE_MAX),
+            (1, 10),
             "Must be between 1 and 10, if provided.",
         )?;
         let wait = in_range(
             "WaitTimeSeconds",
             self.wait_time_seconds,
             entry.settings.wait,
-            (0, crate::quotas::WAIT_MAX),
+            (0, 20),
             "Must be >= 0 and <= 20, if provided.",
         )?;
         if let Some(id) = &self.receive_request_attempt_id {
@@ -784,7 +784,7 @@ fn visibility_timeout(seconds: Option<i64>, default: u32) -> Result<Millis, ApiE
         "VisibilityTimeout",
         seconds,
         default,
-        (crate::quotas::VISIBILITY_MIN, crate::quotas::VISIBILITY_MAX),
+        (0, 43_200),
         "Must be between 0 and 43200, if provided.",
     )?;
     Ok(Millis::from(seconds) * 1000)

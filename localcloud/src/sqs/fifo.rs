@@ -12,8 +12,7 @@
 
 use super::message::Message;
 use super::messages::{Counts, Delivery, Messages, OverLimit, Passed, Receive, Received, Refusal};
-use super::queue::LONGEST_IN_FLIGHT;
-use crate::quotas::IN_FLIGHT_FIFO;
+use super::queue::{LONGEST_IN_FLIGHT, MOST_IN_FLIGHT};
 use super::receipt::{Receipt, Receipts};
 use crate::clock::Millis;
 use crate::ids;
@@ -291,7 +290,7 @@ impl Messages for Fifo {
         _repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
         let mut received = Received::default();
-        while received.deliveries.len() < receive.most && self.in_flight < IN_FLIGHT_FIFO {
+        while received.deliveries.len() < receive.most && self.in_flight < MOST_IN_FLIGHT {
             let Some((_, group)) = self.ready.first().cloned() else {
                 break;
             };

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// A deleted queue's name is free again, and a queue can be purged again, after this long.
-const ONE_MINUTE: Millis = crate::quotas::DELETED_NAME_BLOCKED;
+const ONE_MINUTE: Millis = 60_000;
 const MOST_TAGS: usize = 50;
 /// How many actions a permission may name.
 const MOST_ACTIONS: usize = 7;

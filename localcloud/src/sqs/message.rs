@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message, or all messages of a batch: 1 MiB.
-pub const LARGEST: usize = crate::quotas::MESSAGE_SIZE;
+pub const LARGEST: usize = 1024 * 1024;
 const MOST_ATTRIBUTES: usize = 10;
 /// How long an attribute's name, and its type, may be.
 const MAX_NAME: usize = 256;

@@ -2,10 +2,9 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
 
 use crate::clock::Millis;
-use crate::quotas;
 
-const CALLS_A_SECOND: usize = quotas::FIFO_CALLS;
-const MESSAGES_A_SECOND: usize = quotas::FIFO_MESSAGES;
+const CALLS_A_SECOND: usize = 300;
+const MESSAGES_A_SECOND: usize = 3000;
 
 /// What was used of it in the present second.
 #[derive(Default)]

@@ -8,7 +8,6 @@ use crate::account;
 use crate::clock::Millis;
 use crate::lambda::invalid;
 use crate::wire::error::ApiError;
-use crate::quotas;
 use serde_json::{json, Map, Value};
 
 /// Parameters by their names, as they were given.
@@ -16,16 +15,16 @@ pub type Input = Map<String, Value>;
 
 /// How many batches of a queue are processed at a time.
 // Differs from AWS: mapping-scaling: always five, unless ScalingConfig says more or less.
-const CONCURRENCY: usize = quotas::MAPPING_BATCHES_START;
+const CONCURRENCY: usize = 5;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Names, least and most of the numbers.
 const RANGES: [(&str, i64, i64); 5] = [
-    ("BatchSize", 1, quotas::MAPPING_BATCH_MAX),
+    ("BatchSize", 1, 10_000),
     ("MaximumBatchingWindowInSeconds", 0, 300),
     ("MaximumRecordAgeInSeconds", -1, 7 * DAY),
     ("MaximumRetryAttempts", -1, 10_000),
-    ("ParallelizationFactor", quotas::MAPPING_PARALLEL, quotas::MAPPING_PARALLEL_MAX),
+    ("ParallelizationFactor", 1, 10),
 ];
 const FOR_STREAMS: [&str; 5] = [
     "BisectBatchOnFunctionError",
@@ -137,11 +136,7 @@ impl Settings {
         } else {
             Content::Body
         };
-        let default = match is_stream {
-            true => quotas::MAPPING_STREAM_BATCH,
-            false => quotas::MAPPING_QUEUE_BATCH,
-        };
-        let batch_size = number("BatchSize", default)?;
+        let batch_size = number("BatchSize", if is_stream { 100 } else { 10 })?;
         let window = number("MaximumBatchingWindowInSeconds", 0)?;
         if !is_stream {
             if source.is_fifo() && window > 0 {
@@ -149,12 +144,12 @@ impl Settings {
                     "Batching window is not supported for FIFO queues".to_owned(),
                 ));
             }
-            if source.is_fifo() && batch_size > quotas::MAPPING_FIFO_BATCH_MAX {
+            if source.is_fifo() && batch_size > 10 {
                 return Err(invalid(
                     "Batch size must not be greater than 10 for FIFO queues".to_owned(),
                 ));
             }
-            if batch_size > quotas::MAPPING_QUEUE_BATCH && window < quotas::MAPPING_WINDOW_NEEDED {
+            if batch_size > 10 && window == 0 {
                 return Err(invalid(
                     "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
                         .to_owned(),
@@ -308,7 +303,7 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
 }
 
 fn concurrency(value: &Value) -> Result<usize, ApiError> {
-    let number = in_range("scalingConfig.maximumConcurrency", value, (quotas::MAPPING_CONCURRENCY_MIN, quotas::MAPPING_CONCURRENCY_MAX))?;
+    let number = in_range("scalingConfig.maximumConcurrency", value, (2, 1000))?;
     Ok(number.map_or(CONCURRENCY, |number| number as usize))
 }
 
