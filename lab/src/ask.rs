@@ -149,9 +149,10 @@ fn clock(clock: &Clock) -> String {
 /// `Mon, 23 Nov 2026 08:48:31 GMT`; beyond the year 9999, which the format cannot show, milliseconds.
 fn date(now_ms: u64) -> String {
     const YEAR_10000_MS: u64 = 253_402_300_800_000;
-    match now_ms < YEAR_10000_MS {
-        true => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now_ms)),
-        false => format!("{now_ms} ms after 1970"),
+    if now_ms < YEAR_10000_MS {
+        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now_ms))
+    } else {
+        format!("{now_ms} ms after 1970")
     }
 }
 
@@ -217,9 +218,10 @@ fn status(status: &Status) -> String {
         row(&function.name, [function.state.clone(), running, warm])
     });
     let roles = status.roles.iter().map(|role| {
-        let policies = match role.policies.is_empty() {
-            true => "none".to_owned(),
-            false => role.policies.join(", "),
+        let policies = if role.policies.is_empty() {
+            "none".to_owned()
+        } else {
+            role.policies.join(", ")
         };
         row(&role.name, [policies])
     });
@@ -259,9 +261,10 @@ fn table(heading: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
         let mut columns = String::new();
         for (i, cell) in line.iter().enumerate() {
             let width = if i == 0 { widest } else { 9 };
-            let _ = match numbers[i] && i > 0 {
-                true => write!(columns, "{cell:>width$}  "),
-                false => write!(columns, "{cell:<width$}  "),
+            let _ = if numbers[i] && i > 0 {
+                write!(columns, "{cell:>width$}  ")
+            } else {
+                write!(columns, "{cell:<width$}  ")
             };
         }
         text += columns.trim_end();

@@ -119,9 +119,10 @@ async fn render(book: &Arc<Book>) -> Result<Result<(), String>> {
 /// What is ready and what the reader does next.
 fn ready(cloud: &LocalCloud, with_book: bool) -> String {
     let endpoint = cloud.endpoint();
-    let ready = match with_book {
-        true => "The local cloud and the book are ready",
-        false => "The local cloud is ready",
+    let ready = if with_book {
+        "The local cloud and the book are ready"
+    } else {
+        "The local cloud is ready"
     };
     let (open, program) = match (progress::next(&cloud.progress()), with_book) {
         (None, true) => ("open that page in a browser, and ".to_owned(), "whoami"),

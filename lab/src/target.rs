@@ -66,31 +66,3 @@ fn likeness(one: &str, other: &str) -> f64 {
     let (one, other) = (one.to_lowercase(), other.to_lowercase());
     strsim::normalized_damerau_levenshtein(&one, &other)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::find;
-
-    #[test]
-    fn an_unknown_target_is_refused_with_the_near_ones() {
-        let refusal = |kind: &str, target: &str, known: &[&str]| {
-            find(kind, target, known).map_err(|error| error.to_string())
-        };
-        let known = ["DeleteMessage", "SendMessage", "SendMessageBatch"];
-        assert_eq!(refusal("operation", "SendMessage", &known), Ok(()));
-        for (target, hint) in [
-            ("SendMesage", "did you mean SendMessage?"),
-            ("sendmessage", "did you mean SendMessage?"),
-            (
-                "Frobnicate",
-                "it is written as in AWS's documentation, such as SendMessage",
-            ),
-        ] {
-            let expected = format!("no operation {target}: {hint}");
-            assert_eq!(refusal("operation", target, &known), Err(expected));
-        }
-        let expected = "no queue Orders: there are FIFOQueue.fifo, StandardQueue".to_owned();
-        let known = ["FIFOQueue.fifo", "StandardQueue"];
-        assert_eq!(refusal("queue", "Orders", &known), Err(expected));
-    }
-}

@@ -451,6 +451,12 @@ fn a_fault_for_what_is_not_there_is_refused_with_the_near_ones() {
         "Error: no operation SendMesage: did you mean SendMessage?\n"
     );
     assert_eq!(
+        refused("lost-response", "sendmessage"),
+        "Error: no operation sendmessage: did you mean SendMessage?\n"
+    );
+    let errors = refused("throttle", "Frobnicate");
+    assert!(errors.contains("such as SendMessage"), "{errors}");
+    assert_eq!(
         refused("duplicate-delivery", "StandardQueue"),
         "Error: no queue StandardQueue: there is none yet: make it first, or leave --target out\n"
     );

@@ -252,6 +252,28 @@ impl Drop for Sleeper<'_> {
     }
 }
 
+/// `2026-11-23T08:00:00`
+pub fn date_time(at: Millis) -> String {
+    let seconds = at / 1000;
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // From the first of March 0000 on, leap days come last in a year of the Gregorian calendar's 400.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
+/// `2026-11-23T08:00:00.123Z`
+pub fn timestamp(at: Millis) -> String {
+    format!("{}.{:03}Z", date_time(at), at % 1000)
+}
+
 impl Default for Clock {
     fn default() -> Self {
         Self::new()

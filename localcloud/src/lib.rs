@@ -10,8 +10,8 @@
 //! # }
 //! ```
 //!
-//! Calls go down only: `http` finds the service, the service works on its state, the state asks the clock and tells
-//! `events` what happened.
+//! Calls go down only: `server` takes a request, `service` finds the row of the service that it names, the service works on
+//! its state, the state asks the clock and tells `events` what happened. `tests/suite/structure.rs` has the whole house.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
 pub mod account;
@@ -139,6 +139,19 @@ impl LocalCloud {
 
     pub fn faults(&self) -> Faults {
         self.clouds.now().faults.clone()
+    }
+
+    /// What there is: the queues with their counts, the streams, the functions and so on, as `/lab/status` says.
+    /// Not to be called from an async function.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't answer within a minute.
+    pub fn status(&self) -> io::Result<serde_json::Value> {
+        let request = hyper::Request::get("/lab/status").body(Default::default());
+        let request = request.map_err(io::Error::other)?;
+        let answer = client::ask(&self.address.to_string(), request, Duration::from_secs(60))?;
+        Ok(serde_json::from_slice(answer.body())?)
     }
 
     /// The pages that the reader has done, in the order of their doing.

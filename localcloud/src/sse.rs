@@ -112,7 +112,7 @@ async fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
     let begin = |streams| {
         cloud.mappings.hold(|mappings| {
             cloud.lambda.hold(|functions| {
-                cloud.sqs.hold(|queues| {
+                cloud.sqs.with_snapshot(|queues| {
                     listener.begin(&State {
                         queues,
                         streams,

@@ -1,9 +1,8 @@
 //! The command line of the programs.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, Parser};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-static PARSED: AtomicBool = AtomicBool::new(false);
+use std::path::Path;
+use std::{env, fs};
 
 // ANCHOR: args
 /// The options of the programs that run until ^C.
@@ -46,11 +45,9 @@ pub fn options<T: Parser>() -> T {
     T::from_arg_matches(&parsed(T::command())).unwrap_or_else(|error| error.exit())
 }
 
-impl Args {
-    /// Reads the command line; `--help` and mistakes end the program here.
-    pub fn from_command_line() -> Self {
-        options()
-    }
+/// For a program without options: `--help` says what it does, and anything else is a mistake.
+pub fn no_options() {
+    parsed(Command::new("program"));
 }
 
 /// Whether `--name` is given, for a program with this one option.
@@ -62,33 +59,37 @@ pub fn flag(name: &'static str, help: &'static str) -> bool {
 
 /// The command line as this command reads it.
 pub(crate) fn parsed(command: Command) -> ArgMatches {
-    PARSED.store(true, Ordering::Relaxed);
-    described(command).get_matches()
-}
-
-/// For the programs that take no options: `--help` works, and anything else is a mistake.
-pub(crate) fn expect_none() {
-    if !PARSED.load(Ordering::Relaxed) {
-        parsed(Command::new("program"));
-    }
-}
-
-fn described(command: Command) -> Command {
-    let name = env_name();
-    command
-        .about("A program of Queues & Streams. The first lines of its source name its page in book/")
-        .after_help(
-            "LAB_NAME=alice    puts `alice-` before every name, so that a class can share an account\n\
-             LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\
-             AWS_ENDPOINT_URL  names another endpoint",
-        )
-        .bin_name(name)
+    let program = program();
+    let about = about(&program).unwrap_or_else(|| "A program of Queues & Streams".to_owned());
+    let described = command.about(about).bin_name(program).after_help(
+        "LAB_NAME=alice    puts `alice-` before every name, so that a class can share an account\n\
+         LAB_TARGET=aws    connects to your own AWS account instead of the local cloud\n\
+         AWS_ENDPOINT_URL  names another endpoint",
+    );
+    described.get_matches()
 }
 
 /// The program's own name, as cargo built it.
-fn env_name() -> String {
-    std::env::current_exe()
+fn program() -> String {
+    env::current_exe()
         .ok()
         .and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "program".to_owned())
+}
+
+/// What the program does, its page and how it is run: its source begins with this.
+fn about(program: &str) -> Option<String> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |folder: &str| fs::read_to_string(here.join(folder).join(format!("{program}.rs")));
+    let source = read("src/bin").or_else(|_| read("deployment/src/bin")).ok()?;
+    let lines = source.lines().skip_while(|line| !line.starts_with("//!"));
+    let lines = lines.map_while(|line| line.strip_prefix("//!"));
+    let mut about = String::new();
+    for line in lines {
+        match line.strip_prefix("     ") {
+            Some(command) => about += &format!("\n  {}", command.trim()),
+            None => about += &line.replace('`', ""),
+        }
+    }
+    Some(about.trim().replacen("\n", "\n\n", 1))
 }

@@ -1,6 +1,6 @@
 //! Where the programs connect. The page *Your environment* shows this file whole.
 
-use crate::args;
+use crate::println;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use std::{env, process};
@@ -12,7 +12,6 @@ pub(crate) const LOCAL: &str = "http://127.0.0.1:4566";
 /// The local cloud, unless you say otherwise: `AWS_ENDPOINT_URL` names another endpoint, `LAB_TARGET=aws` is
 /// your own account.
 pub async fn connect() -> SdkConfig {
-    args::expect_none();
     let Some(endpoint) = endpoint() else {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let region = config.region().map_or("no region", Region::as_ref);

@@ -34,10 +34,7 @@ pub struct Flow {
 impl Flow {
     /// The same messages, so many a second.
     pub fn at(self, messages_per_second: f64) -> Self {
-        Self {
-            messages_per_second,
-            ..self
-        }
+        Self { messages_per_second, ..self }
     }
 
     /// The messages of all the hours.

@@ -6,15 +6,19 @@ pub mod check;
 mod connect;
 pub mod cost;
 mod error;
+mod print;
 mod queue;
 pub mod quotas;
 mod stream;
 mod template;
 mod time;
 
-pub use args::{flag, options, Args, QueueArgs, StreamArgs};
+pub use args::{flag, no_options, options, Args, QueueArgs, StreamArgs};
 pub use connect::{connect, endpoint, named};
 pub use error::{Error, Result};
+pub use print::reader_gone;
+#[doc(hidden)]
+pub use print::{print_error_line, print_line};
 pub use queue::{
     delete, is_scratch, letters, queue_url, receive_count, receive_one, scratch_fifo_queue,
     scratch_name, scratch_queue,

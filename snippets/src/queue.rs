@@ -1,6 +1,6 @@
 //! What the queue programs share.
 
-use crate::{named, Result};
+use crate::{named, Error, Result};
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName::{All, ApproximateReceiveCount};
 use aws_sdk_sqs::types::QueueAttributeName::{ContentBasedDeduplication, FifoQueue};
@@ -10,8 +10,10 @@ use rand::RngExt;
 // ANCHOR: queue_url
 /// The URL of the queue with this name.
 pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
-    let found = sqs.get_queue_url().queue_name(named(name)).send().await?;
-    Ok(found.queue_url.unwrap_or_default())
+    let name = named(name);
+    let found = sqs.get_queue_url().queue_name(&name).send().await;
+    let found = found.map_err(|error| Error::of_queue(error, &name))?;
+    Ok(found.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: queue_url
 
@@ -21,7 +23,7 @@ pub async fn queue_url(sqs: &Client, name: &str) -> Result<String> {
 pub async fn scratch_queue(sqs: &Client, experiment: &str) -> Result<String> {
     let name = scratch_name(experiment);
     let created = sqs.create_queue().queue_name(name).send().await?;
-    Ok(created.queue_url.unwrap_or_default())
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 
 /// A name that only this run of the experiment has.
@@ -35,19 +37,21 @@ pub fn scratch_name(experiment: &str) -> String {
 /// based on the content.
 pub async fn scratch_fifo_queue(sqs: &Client, experiment: &str) -> Result<String> {
     let name = format!("{}.fifo", scratch_name(experiment));
-    let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(FifoQueue, "true");
-    let created = creation.attributes(ContentBasedDeduplication, "true");
-    Ok(created.send().await?.queue_url.unwrap_or_default())
+    let created = sqs
+        .create_queue()
+        .queue_name(name)
+        .attributes(FifoQueue, "true")
+        .attributes(ContentBasedDeduplication, "true")
+        .send()
+        .await?;
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: scratch_fifo_queue
 
 /// Some random capital letters, as the lab's messages carry them.
 pub fn letters(how_many: usize) -> String {
     let mut random = rand::rng();
-    (0..how_many)
-        .map(|_| random.random_range('A'..='Z'))
-        .collect()
+    (0..how_many).map(|_| random.random_range('A'..='Z')).collect()
 }
 
 /// Whether [`scratch_name`] gives such names, and [`scratch_fifo_queue`].
@@ -76,9 +80,7 @@ pub async fn receive_one(sqs: &Client, queue: &str, seconds: i32) -> Result<Opti
 // ANCHOR: delete
 /// Deletes a received message.
 pub async fn delete(sqs: &Client, queue: &str, message: Message) -> Result {
-    let deletion = sqs.delete_message().queue_url(queue);
-    let deletion = deletion.set_receipt_handle(message.receipt_handle);
-    deletion.send().await?;
+    sqs.delete_message().queue_url(queue).set_receipt_handle(message.receipt_handle).send().await?;
     Ok(())
 }
 // ANCHOR_END: delete

@@ -25,8 +25,7 @@ pub fn without_retries(config: &SdkConfig) -> Client {
 /// its end with [`delete_stream`].
 pub async fn scratch_stream(kinesis: &Client, experiment: &str, shards: i32) -> Result<String> {
     let stream = scratch_name(experiment);
-    let creation = kinesis.create_stream().stream_name(&stream);
-    creation.shard_count(shards).send().await?;
+    kinesis.create_stream().stream_name(&stream).shard_count(shards).send().await?;
     active(kinesis, &stream).await?;
     Ok(stream)
 }
@@ -36,8 +35,8 @@ pub async fn scratch_stream(kinesis: &Client, experiment: &str, shards: i32) -> 
 /// Waits until the stream is there, or until its shards have changed.
 pub async fn active(kinesis: &Client, stream: &str) -> Result {
     for _ in 0..600 {
-        let asked = kinesis.describe_stream_summary().stream_name(stream);
-        let summary = asked.send().await?.stream_description_summary;
+        let described = kinesis.describe_stream_summary().stream_name(stream).send().await?;
+        let summary = described.stream_description_summary;
         if summary.is_some_and(|summary| summary.stream_status == StreamStatus::Active) {
             return Ok(());
         }
@@ -71,9 +70,14 @@ pub fn is_open(shard: &Shard) -> bool {
 // ANCHOR: put
 /// Puts one record and returns the shard that took it.
 pub async fn put(kinesis: &Client, stream: &str, key: &str, data: &str) -> Result<String> {
-    let record = kinesis.put_record().stream_name(stream);
-    let record = record.partition_key(key).data(Blob::new(data));
-    Ok(record.send().await?.shard_id)
+    let answer = kinesis
+        .put_record()
+        .stream_name(stream)
+        .partition_key(key)
+        .data(Blob::new(data))
+        .send()
+        .await?;
+    Ok(answer.shard_id)
 }
 // ANCHOR_END: put
 
@@ -90,9 +94,14 @@ pub async fn iterator(
     shard: &str,
     kind: ShardIteratorType,
 ) -> Result<Option<String>> {
-    let asked = kinesis.get_shard_iterator().stream_name(stream);
-    let asked = asked.shard_id(shard).shard_iterator_type(kind);
-    Ok(asked.send().await?.shard_iterator)
+    let answer = kinesis
+        .get_shard_iterator()
+        .stream_name(stream)
+        .shard_id(shard)
+        .shard_iterator_type(kind)
+        .send()
+        .await?;
+    Ok(answer.shard_iterator)
 }
 // ANCHOR_END: iterator
 
@@ -134,15 +143,18 @@ pub fn uuid() -> String {
 // ANCHOR: register
 /// Registers a consumer of the stream, waits until it is active, and returns its ARN.
 pub async fn register(kinesis: &Client, stream: &str, consumer: &str) -> Result<String> {
-    let asked = kinesis.describe_stream_summary().stream_name(stream);
-    let summary = asked.send().await?.stream_description_summary;
-    let registration = kinesis.register_stream_consumer();
-    let registration = registration.set_stream_arn(summary.map(|summary| summary.stream_arn));
-    let registered = registration.consumer_name(consumer).send().await?.consumer;
-    let arn = registered.ok_or("no consumer")?.consumer_arn;
+    let described = kinesis.describe_stream_summary().stream_name(stream).send().await?;
+    let summary = described.stream_description_summary.ok_or("the answer has no summary")?;
+    let registered = kinesis
+        .register_stream_consumer()
+        .stream_arn(summary.stream_arn)
+        .consumer_name(consumer)
+        .send()
+        .await?;
+    let arn = registered.consumer.ok_or("the answer has no consumer")?.consumer_arn;
     for _ in 0..600 {
-        let asked = kinesis.describe_stream_consumer().consumer_arn(&arn);
-        let known = asked.send().await?.consumer_description;
+        let described = kinesis.describe_stream_consumer().consumer_arn(&arn).send().await?;
+        let known = described.consumer_description;
         if known.is_some_and(|known| known.consumer_status == ConsumerStatus::Active) {
             return Ok(arn);
         }
@@ -154,7 +166,6 @@ pub async fn register(kinesis: &Client, stream: &str, consumer: &str) -> Result<
 
 /// Deletes an experiment's stream, whoever is registered to read it.
 pub async fn delete_stream(kinesis: &Client, stream: &str) -> Result {
-    let deletion = kinesis.delete_stream().stream_name(stream);
-    deletion.enforce_consumer_deletion(true).send().await?;
+    kinesis.delete_stream().stream_name(stream).enforce_consumer_deletion(true).send().await?;
     Ok(())
 }

@@ -34,6 +34,8 @@ def standard(sqs) -> dict:
         for message in messages:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     described = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    late = [{"Id": "good", "MessageBody": "x", "DelaySeconds": 900}, {"Id": "bad", "MessageBody": "x", "DelaySeconds": 901}]
+    batch = sqs.send_message_batch(QueueUrl=queue, Entries=late)
     try:
         sqs.get_queue_url(QueueName="nobody")
         missing = None
@@ -47,6 +49,8 @@ def standard(sqs) -> dict:
         "left": described["ApproximateNumberOfMessages"],
         "tags": sqs.list_queue_tags(QueueUrl=queue)["Tags"],
         "queues": [url.rsplit("/", 1)[1] for url in sqs.list_queues(QueueNamePrefix="Standard")["QueueUrls"]],
+        "sent": [entry["Id"] for entry in batch["Successful"]],
+        "failed": [[entry["Id"], entry["SenderFault"], entry["Code"]] for entry in batch["Failed"]],
         "missing": missing,
     }
 
@@ -56,14 +60,12 @@ def fifo(sqs) -> dict:
     queue = sqs.create_queue(QueueName="FIFOQueue.fifo", Attributes=settings)["QueueUrl"]
     entries = [{"Id": f"e{n}", "MessageBody": str(n), "MessageGroupId": "Group1"} for n in range(5)]
     entries.append({"Id": "again", "MessageBody": "0", "MessageGroupId": "Group1"})
-    entries.append({"Id": "alone", "MessageBody": "5"})
     sent = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
     messages = receive(sqs, queue)
     handles = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
     deleted = sqs.delete_message_batch(QueueUrl=queue, Entries=handles)
     return {
         "sent": [entry["Id"] for entry in sent["Successful"]],
-        "failed": [[entry["Id"], entry["SenderFault"], entry["Code"]] for entry in sent["Failed"]],
         "bodies": [message["Body"] for message in messages],
         "deleted": len(deleted["Successful"]),
         "left": len(receive(sqs, queue)),

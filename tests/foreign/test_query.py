@@ -39,6 +39,8 @@ class Boto3(OnTheLocalCloud):
                 "left": "0",
                 "tags": {"team": "a & b"},
                 "queues": ["StandardQueue"],
+                "sent": ["good"],
+                "failed": [["bad", True, "InvalidParameterValue"]],
                 "missing": ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"],
             },
         )
@@ -48,7 +50,6 @@ class Boto3(OnTheLocalCloud):
             self.slice("fifo"),
             {
                 "sent": ["e0", "e1", "e2", "e3", "e4", "again"],
-                "failed": [["alone", True, "MissingParameter"]],
                 "bodies": ["0", "1", "2", "3", "4"],
                 "deleted": 5,
                 "left": 0,

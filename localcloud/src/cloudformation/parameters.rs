@@ -1,22 +1,23 @@
 //! The parameters of a template, and the values that a caller gives them.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>.
 
-use super::function::text;
-use super::invalid;
+use super::error::invalid;
+use super::yaml::text;
 use crate::wire::error::ApiError;
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const LONGEST_VALUE: usize = 4096;
-/// What a compiled `AllowedPattern` may take; it bounds the time of a match too.
-const LARGEST_PATTERN: usize = 100_000;
+const MAX_VALUE_LENGTH: usize = 4096;
+/// For a compiled `AllowedPattern`; it bounds the time of a match too.
+const MAX_PATTERN_SIZE: usize = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     String,
     Number,
     CommaDelimitedList,
+    NumberList,
 }
 
 /// One entry of `Parameters`.
@@ -52,10 +53,11 @@ impl Parameter {
                 Some("String") => Type::String,
                 Some("Number") => Type::Number,
                 Some("CommaDelimitedList") => Type::CommaDelimitedList,
-                // Differs from AWS: parameter-types: the types are String, Number and CommaDelimitedList.
+                Some("List<Number>") => Type::NumberList,
+                // Differs from AWS: parameter-types: the types are String, Number, CommaDelimitedList and List<Number>.
                 Some(other) => {
                     return Err(invalid(format!(
-                        "Template format error: Unrecognized parameter type: {other}. In this lab are: String, Number, CommaDelimitedList"
+                        "Template format error: Unrecognized parameter type: {other}. In this lab are: String, Number, CommaDelimitedList, List<Number>"
                     )))
                 }
             },
@@ -95,7 +97,7 @@ impl Parameter {
                 "AllowedPattern" => {
                     let pattern = value.as_str().ok_or_else(malformed)?;
                     let whole = RegexBuilder::new(&format!("^(?:{pattern})$"))
-                        .size_limit(LARGEST_PATTERN)
+                        .size_limit(MAX_PATTERN_SIZE)
                         .build()
                         .map_err(|_| malformed())?;
                     parameter.pattern = Some((pattern.to_owned(), whole));
@@ -121,14 +123,15 @@ impl Parameter {
             Type::String => "String",
             Type::Number => "Number",
             Type::CommaDelimitedList => "CommaDelimitedList",
+            Type::NumberList => "List<Number>",
         }
     }
 
-    /// What `Ref` gives for this value.
+    /// The value for `Ref`.
     fn check(&self, name: &str, value: &str) -> Result<Value, ApiError> {
-        if value.len() > LONGEST_VALUE {
+        if value.len() > MAX_VALUE_LENGTH {
             return Err(invalid(format!(
-                "Parameter '{name}' must contain at most {LONGEST_VALUE} characters"
+                "Parameter '{name}' must contain at most {MAX_VALUE_LENGTH} characters"
             )));
         }
         match self.broken_rule(value) {
@@ -143,19 +146,27 @@ impl Parameter {
             }
         }
         Ok(match self.kind {
-            Type::CommaDelimitedList => value.split(',').map(str::trim).collect(),
+            Type::CommaDelimitedList | Type::NumberList => {
+                value.split(',').map(str::trim).collect()
+            }
             Type::String | Type::Number => value.into(),
         })
     }
 
     fn broken_rule(&self, value: &str) -> Option<String> {
         let items: Vec<&str> = match self.kind {
-            Type::CommaDelimitedList => value.split(',').map(str::trim).collect(),
+            Type::CommaDelimitedList | Type::NumberList => {
+                value.split(',').map(str::trim).collect()
+            }
             Type::String | Type::Number => vec![value],
         };
         let allowed = |item: &&str| self.allowed_values.iter().any(|value| value == item);
         if !self.allowed_values.is_empty() && !items.iter().all(allowed) {
             return Some("be one of AllowedValues".to_owned());
+        }
+        let is_number = |item: &&str| item.parse::<f64>().is_ok();
+        if self.kind == Type::NumberList && !items.iter().all(is_number) {
+            return Some("be a list of numbers.".to_owned());
         }
         let (measure, lower, upper, unit) = match self.kind {
             Type::Number => match value.parse::<f64>() {
@@ -224,7 +235,7 @@ pub fn values(
     Ok(values)
 }
 
-/// What `Ref` gives for each parameter.
+/// The values for `Ref`, of each parameter.
 pub fn checked(
     parameters: &BTreeMap<String, Parameter>,
     values: &BTreeMap<String, String>,

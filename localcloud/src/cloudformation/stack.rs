@@ -1,26 +1,27 @@
-//! A stack: what it is now, and the work that creates, updates and deletes it, one resource after another.
+//! The stacks of the account, and what one is: its version, its resources, its events.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>, *Stack status codes*.
 
-use super::function::{self, Known, Scope};
-use super::resources::{Failure, Kind, Provisioned, Services};
-use super::template::{Deletion, ShownOutput, Template};
-use super::Shared;
+use super::dependencies::ShownOutput;
+use super::error::invalid;
+use super::resolve::{Known, Scope};
+use super::resources::{Provisioned, ResourceType, Services};
+use super::template::{Deletion, Template};
 use crate::account;
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::ids;
+use crate::lock::lock;
 use crate::wire::error::ApiError;
+use rand::rngs::SmallRng;
 use serde_json::{json, Map, Value};
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
-use tokio::sync::OwnedMutexGuard;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: events-kept: a stack keeps its newest 2,000 events.
-const MOST_EVENTS: usize = 2000;
-const RANDOM_LENGTH: usize = 12;
-pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
+const MAX_EVENTS: usize = 2000;
+const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
-/// What the caller wants the stack to be. An update puts another one in its place.
-#[derive(Clone)]
+/// The stack as its owner wants it. An update puts another version in its place.
+#[derive(Clone, Default)]
 pub struct Version {
     pub body: String,
     pub template: Arc<Template>,
@@ -31,9 +32,11 @@ pub struct Version {
     pub capabilities: Vec<String>,
     /// The resources in the order of their creation.
     pub order: Vec<String>,
+    /// The exports of other stacks that this one uses.
+    pub imports: BTreeSet<String>,
 }
 
-/// What to do when a resource fails to be created.
+/// The answer to a resource that can't be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
     Rollback,
@@ -56,6 +59,10 @@ pub struct Stack {
     pub outputs: Vec<ShownOutput>,
     /// Oldest first.
     pub events: VecDeque<StackEvent>,
+    /// Oldest first.
+    pub change_sets: Vec<ChangeSet>,
+    /// The one by which the stack became what it is.
+    pub change_set_id: Option<String>,
     /// The URL by which the stack's creator reached the local cloud.
     pub base: String,
     /// Held by whoever works on the stack.
@@ -64,8 +71,10 @@ pub struct Stack {
 
 pub struct StackResource {
     pub name: String,
-    pub kind: Kind,
+    pub kind: &'static ResourceType,
     pub deletion: Deletion,
+    pub replacement: Deletion,
+    pub metadata: Option<Value>,
     pub provisioned: Option<Provisioned>,
     pub properties: Map<String, Value>,
     pub status: &'static str,
@@ -80,11 +89,118 @@ pub struct StackEvent {
     pub type_name: &'static str,
     pub status: &'static str,
     pub reason: Option<String>,
+    /// Those of a resource, as JSON.
+    pub properties: Option<String>,
     pub at: Millis,
     pub token: Option<String>,
 }
 
+impl Version {
+    /// Whether a stack of this version has the same resources and outputs as one of `other`.
+    pub fn is_the_same(&self, other: &Self) -> bool {
+        self.template.declares_the_same(&other.template)
+            && self.scope.parameters == other.scope.parameters
+            && self.scope.conditions == other.scope.conditions
+            && self.tags == other.tags
+    }
+
+    /// The stack's tags go to its resources; a resource's own tag of the same key wins.
+    pub fn add_tags(&self, properties: &mut Map<String, Value>) {
+        if self.tags.is_empty() {
+            return;
+        }
+        // Differs from AWS: system-tags: resources get the stack's tags, but no tags that begin with aws:cloudformation.
+        let own = properties.entry("Tags").or_insert_with(|| json!([]));
+        let Some(own) = own.as_array_mut() else {
+            return;
+        };
+        for (key, value) in &self.tags {
+            if !own.iter().any(|tag| tag["Key"] == json!(key)) {
+                own.push(json!({ "Key": key, "Value": value }));
+            }
+        }
+    }
+}
+
+/// A version that a stack could have, shown before it becomes so.
+pub struct ChangeSet {
+    pub id: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub version: Arc<Version>,
+    pub on_failure: OnFailure,
+    pub created_at: Millis,
+    pub status: &'static str,
+    pub reason: Option<String>,
+    pub execution_status: &'static str,
+    pub changes: Vec<Change>,
+}
+
+/// One resource's part in a change set.
+#[derive(Debug)]
+pub struct Change {
+    pub action: Action,
+    pub resource: String,
+    pub kind: &'static ResourceType,
+    pub physical_id: Option<String>,
+    pub details: Vec<ChangeDetail>,
+    /// For the old resource of a replacement, or for one that is removed.
+    pub deletion: Deletion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Add,
+    Modify,
+    Remove,
+}
+
+/// Why a property, or another attribute of a resource, changes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangeDetail {
+    /// `Properties`, `Metadata`, `DeletionPolicy` or `UpdateReplacePolicy`.
+    pub attribute: &'static str,
+    pub property: Option<String>,
+    pub recreation: bool,
+    /// Whether the new value is known only when the change set is executed.
+    pub dynamic: bool,
+    pub source: &'static str,
+    /// The parameter, resource or attribute that changes it.
+    pub cause: Option<String>,
+}
+
 impl Stack {
+    /// A stack that nobody has worked on yet.
+    pub fn new(id: &str, name: &str, now: Millis, base: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            version: Arc::default(),
+            on_failure: OnFailure::Rollback,
+            status: "REVIEW_IN_PROGRESS",
+            reason: None,
+            created_at: now,
+            updated_at: None,
+            deleted_at: None,
+            resources: Vec::new(),
+            outputs: Vec::new(),
+            events: VecDeque::new(),
+            change_sets: Vec::new(),
+            change_set_id: None,
+            base: base.to_owned(),
+            work: Arc::default(),
+        }
+    }
+
+    pub fn imports(&self, export: &str) -> bool {
+        self.status != "ROLLBACK_COMPLETE" && self.version.imports.contains(export)
+    }
+
+    /// Whether there are only change sets yet.
+    pub fn is_in_review(&self) -> bool {
+        self.status == "REVIEW_IN_PROGRESS"
+    }
+
     pub fn is_deleted(&self) -> bool {
         self.status == "DELETE_COMPLETE"
     }
@@ -107,506 +223,146 @@ impl Stack {
             type_name: STACK_TYPE,
             status,
             reason: self.reason.clone(),
+            properties: None,
             at: now,
             token: token.map(str::to_owned),
         };
         self.tell(event);
     }
 
-    fn tell(&mut self, event: StackEvent) {
-        if self.events.len() == MOST_EVENTS {
+    pub fn tell(&mut self, event: StackEvent) {
+        if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
         self.events.push_back(event);
     }
 
-    fn known(&self) -> Known {
+    /// By its name or its ARN.
+    pub fn change_set(&self, name: &str) -> Option<usize> {
+        let mut newest_last = self.change_sets.iter();
+        newest_last.rposition(|set| set.id == name || set.name == name)
+    }
+
+    /// After another change of the stack, its change sets no longer show what they would do.
+    pub fn outdate_change_sets(&mut self) {
+        for set in &mut self.change_sets {
+            if set.execution_status == "AVAILABLE" {
+                set.execution_status = "OBSOLETE";
+            }
+        }
+    }
+
+    pub fn resource(&self, name: &str) -> Option<&StackResource> {
+        self.resources.iter().find(|resource| resource.name == name)
+    }
+
+    pub fn resource_mut(&mut self, name: &str) -> Option<&mut StackResource> {
+        let mut resources = self.resources.iter_mut();
+        resources.find(|resource| resource.name == name)
+    }
+}
+
+/// All stacks, and what the work on them needs.
+pub struct Stacks {
+    pub clock: Clock,
+    services: Services,
+    state: Mutex<State>,
+}
+
+pub struct State {
+    random: SmallRng,
+    /// Oldest first, the deleted ones included.
+    pub stacks: Vec<Stack>,
+}
+
+impl Stacks {
+    pub fn new(clock: Clock, services: Services, seed: u64) -> Self {
+        let state = State {
+            random: ids::source(seed, "cloudformation"),
+            stacks: Vec::new(),
+        };
+        Self {
+            clock,
+            services,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The services for a stack whose creator reached them by the URL `base`.
+    pub fn services(&self, base: &str) -> Services {
+        Services {
+            base: base.to_owned(),
+            ..self.services.clone()
+        }
+    }
+
+    /// Capital letters and digits, as AWS ends the names it makes up.
+    pub fn letters(&self, how_many: usize) -> String {
+        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        ids::letters(&mut self.state().random, LETTERS, how_many)
+    }
+
+    pub fn uuid(&self) -> String {
+        self.state().uuid()
+    }
+}
+
+impl State {
+    pub fn uuid(&mut self) -> String {
+        ids::uuid(&mut self.random)
+    }
+
+    /// A stack by its id, or one that isn't deleted by its name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.stacks
+            .iter()
+            .rposition(|stack| stack.id == name || stack.name == name && !stack.is_deleted())
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Stack> {
+        self.position(name).map(|at| &self.stacks[at])
+    }
+
+    /// For the functions of a stack.
+    pub fn known(&self, stack: &Stack) -> Known {
         let provisioned =
             |resource: &StackResource| Some((resource.name.clone(), resource.provisioned.clone()?));
-        self.resources.iter().filter_map(provisioned).collect()
-    }
-}
-
-/// A resource as the template wants it, with its functions resolved.
-struct Wanted {
-    kind: Kind,
-    deletion: Deletion,
-    properties: Map<String, Value>,
-}
-
-/// A resource as it is.
-struct Existing {
-    kind: Kind,
-    deletion: Deletion,
-    provisioned: Provisioned,
-    properties: Map<String, Value>,
-    base: String,
-}
-
-/// Work on one stack, in a task of its own. No other work on the stack begins before it ends.
-pub struct Work {
-    pub shared: Arc<Shared>,
-    pub stack_id: String,
-    /// Given back when the work ends.
-    pub _turn: OwnedMutexGuard<()>,
-}
-
-impl Work {
-    pub async fn create(self, version: Arc<Version>, on_failure: OnFailure) {
-        // Differs from AWS: one-by-one: resources are created and deleted one after another, never several at a time.
-        for name in &version.order {
-            if self.create_resource(name).await.is_err() {
-                return self
-                    .creation_failed(&failed("create", name), on_failure)
-                    .await;
-            }
-        }
-        match self.outputs(&version) {
-            Ok(outputs) => {
-                self.with(|stack| stack.outputs = outputs);
-                self.enter("CREATE_COMPLETE", None);
-            }
-            Err(error) => {
-                let reason = format!("{}. ", error.message);
-                self.creation_failed(&reason, on_failure).await;
-            }
+        let exports = self
+            .exports()
+            .map(|(name, value, _)| (name.to_owned(), value.to_owned()));
+        Known {
+            resources: stack.resources.iter().filter_map(provisioned).collect(),
+            exports: exports.collect(),
         }
     }
 
-    async fn creation_failed(&self, reason: &str, on_failure: OnFailure) {
-        match on_failure {
-            OnFailure::DoNothing => self.enter("CREATE_FAILED", Some(reason)),
-            OnFailure::Rollback => {
-                let reason = format!("{reason}Rollback requested by user.");
-                self.enter("ROLLBACK_IN_PROGRESS", Some(&reason));
-                match self.delete_resources(|_| true, true).await {
-                    Ok(()) => self.enter("ROLLBACK_COMPLETE", None),
-                    Err(reason) => self.enter("ROLLBACK_FAILED", Some(&reason)),
-                }
-            }
-            OnFailure::Delete => {
-                let reason = format!("{reason}Delete requested by user.");
-                self.enter("DELETE_IN_PROGRESS", Some(&reason));
-                self.delete_everything(true).await;
-            }
-        }
-    }
-
-    pub async fn delete(self) {
-        self.delete_everything(false).await;
-    }
-
-    async fn delete_everything(&self, on_create: bool) {
-        match self.delete_resources(|_| true, on_create).await {
-            Ok(()) => {
-                let now = self.shared.clock.now();
-                self.with(|stack| {
-                    stack.deleted_at = Some(now);
-                    stack.outputs.clear();
-                });
-                self.enter("DELETE_COMPLETE", None);
-            }
-            Err(reason) => self.enter("DELETE_FAILED", Some(&reason)),
-        }
-    }
-
-    /// Brings the stack from the version `old` to the one it has been given.
-    pub async fn update(self, old: Arc<Version>, new: Arc<Version>) {
-        let mut changed = Vec::new();
-        let mut made = Vec::new();
-        let mut failure = None;
-        for name in &new.order {
-            let exists = self.with(|stack| {
-                let mut resources = stack.resources.iter();
-                resources.any(|resource| resource.name == *name && resource.provisioned.is_some())
-            });
-            let outcome = match exists {
-                Some(true) => self.update_resource(name).await.map(|was| {
-                    changed.extend(was.map(|was| (name, was)));
-                }),
-                _ => {
-                    made.push(name.as_str());
-                    self.create_resource(name).await
-                }
-            };
-            if outcome.is_err() {
-                let verb = match exists {
-                    Some(true) => "update",
-                    _ => "create",
-                };
-                failure = Some(failed(verb, name));
-                break;
-            }
-        }
-        let outcome = match failure {
-            Some(reason) => Err(reason),
-            None => self.outputs(&new).map_err(|error| error.message),
-        };
-        match outcome {
-            Ok(outputs) => {
-                self.with(|stack| stack.outputs = outputs);
-                self.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None);
-                // As on AWS, what can't be cleaned up doesn't undo the update.
-                let unwanted = |name: &str| !new.order.iter().any(|wanted| wanted == name);
-                let _ = self.delete_resources(unwanted, false).await;
-                self.enter("UPDATE_COMPLETE", None);
-            }
-            Err(reason) => {
-                self.enter("UPDATE_ROLLBACK_IN_PROGRESS", Some(&reason));
-                self.with(|stack| stack.version = old);
-                let mut stuck = None;
-                for (name, was) in changed.into_iter().rev() {
-                    if self.restore(name, was).await.is_err() {
-                        stuck = Some(failed("update", name));
-                    }
-                }
-                if let Some(reason) = stuck {
-                    return self.enter("UPDATE_ROLLBACK_FAILED", Some(&reason));
-                }
-                self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
-                let _ = self
-                    .delete_resources(|name| made.contains(&name), true)
-                    .await;
-                self.enter("UPDATE_ROLLBACK_COMPLETE", None);
-            }
-        }
-    }
-
-    async fn create_resource(&self, name: &str) -> Result<(), ()> {
-        let wanted = self.wanted(name);
-        self.with(|stack| {
-            stack.resources.retain(|resource| resource.name != name);
-            let declared = stack.version.template.resources.get(name);
-            if let Some(declared) = declared {
-                stack.resources.push(StackResource {
-                    name: name.to_owned(),
-                    kind: declared.kind,
-                    deletion: declared.deletion,
-                    provisioned: None,
-                    properties: Map::new(),
-                    status: "CREATE_IN_PROGRESS",
-                    reason: None,
-                    changed_at: stack.created_at,
-                });
-            }
-        });
-        self.mark(name, "CREATE_IN_PROGRESS", None);
-        let (wanted, base, generated) = match wanted {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                self.mark(name, "CREATE_FAILED", Some(error.message));
-                return Err(());
-            }
-        };
-        let services = self.services(&base);
-        let outcome = match wanted.kind.check(&wanted.properties) {
-            Ok(()) => {
-                let kind = wanted.kind;
-                kind.create(&services, &wanted.properties, &generated).await
-            }
-            Err(failure) => Err(failure),
-        };
-        match outcome {
-            Ok(provisioned) => {
-                self.change(name, |resource| {
-                    resource.provisioned = Some(provisioned);
-                    resource.properties = wanted.properties;
-                });
-                let initiated = "Resource creation Initiated".to_owned();
-                self.mark(name, "CREATE_IN_PROGRESS", Some(initiated));
-                self.mark(name, "CREATE_COMPLETE", None);
-                Ok(())
-            }
-            Err(failure) => {
-                let reason = self.explain(wanted.kind, name, failure);
-                self.mark(name, "CREATE_FAILED", Some(reason));
-                Err(())
-            }
-        }
-    }
-
-    /// Changes a resource if its properties have changed, and returns those it had.
-    async fn update_resource(&self, name: &str) -> Result<Option<Map<String, Value>>, ()> {
-        let (Some(existing), wanted) = (self.existing(name), self.wanted(name)) else {
-            return Ok(None);
-        };
-        let wanted = match wanted {
-            Ok((wanted, _, _)) => wanted,
-            Err(error) => {
-                self.mark(name, "UPDATE_FAILED", Some(error.message));
-                return Err(());
-            }
-        };
-        self.change(name, |resource| resource.deletion = wanted.deletion);
-        if existing.properties == wanted.properties {
-            return Ok(None);
-        }
-        let old = existing.properties.clone();
-        self.put(name, existing, wanted.properties).await?;
-        Ok(Some(old))
-    }
-
-    async fn restore(&self, name: &str, properties: Map<String, Value>) -> Result<(), ()> {
-        match self.existing(name) {
-            Some(existing) => self.put(name, existing, properties).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn put(
-        &self,
-        name: &str,
-        existing: Existing,
-        properties: Map<String, Value>,
-    ) -> Result<(), ()> {
-        self.mark(name, "UPDATE_IN_PROGRESS", None);
-        let (kind, resource) = (existing.kind, &existing.provisioned);
-        let outcome = match kind.check(&properties) {
-            Ok(()) => {
-                let services = self.services(&existing.base);
-                kind.update(&services, resource, &existing.properties, &properties)
-                    .await
-            }
-            Err(failure) => Err(failure),
-        };
-        match outcome {
-            Ok(()) => {
-                self.change(name, |resource| resource.properties = properties);
-                self.mark(name, "UPDATE_COMPLETE", None);
-                Ok(())
-            }
-            Err(failure) => {
-                let reason = self.explain(kind, name, failure);
-                self.mark(name, "UPDATE_FAILED", Some(reason));
-                Err(())
-            }
-        }
-    }
-
-    /// Deletes the resources of which `which` says so, the last one made first.
-    ///
-    /// # Errors
-    ///
-    /// The reason that the stack then gives.
-    async fn delete_resources(
-        &self,
-        which: impl Fn(&str) -> bool,
-        on_create: bool,
-    ) -> Result<(), String> {
-        let names = self.with(|stack| {
-            let present = |resource: &&StackResource| {
-                !matches!(resource.status, "DELETE_COMPLETE" | "DELETE_SKIPPED")
-            };
-            let present = stack.resources.iter().filter(present);
-            let names: Vec<_> = present.map(|resource| resource.name.clone()).collect();
-            names
-        });
-        let mut stuck = Vec::new();
-        for name in names.into_iter().flatten().rev().filter(|name| which(name)) {
-            if self.delete_resource(&name, on_create).await.is_err() {
-                stuck.push(name);
-            }
-        }
-        match stuck.is_empty() {
-            true => Ok(()),
-            false => Err(failed("delete", &stuck.join(", "))),
-        }
-    }
-
-    async fn delete_resource(&self, name: &str, on_create: bool) -> Result<(), ()> {
-        let Some(existing) = self.existing(name) else {
-            self.mark(name, "DELETE_COMPLETE", None);
-            return Ok(());
-        };
-        if existing.deletion == Deletion::Retain
-            || existing.deletion == Deletion::RetainExceptOnCreate && !on_create
-        {
-            self.mark(name, "DELETE_SKIPPED", None);
-            return Ok(());
-        }
-        self.mark(name, "DELETE_IN_PROGRESS", None);
-        let services = self.services(&existing.base);
-        let kind = existing.kind;
-        match kind
-            .delete(&services, &existing.provisioned, &existing.properties)
-            .await
-        {
-            Ok(()) => {
-                self.mark(name, "DELETE_COMPLETE", None);
-                Ok(())
-            }
-            Err(failure) => {
-                let reason = self.explain(kind, name, failure);
-                self.mark(name, "DELETE_FAILED", Some(reason));
-                Err(())
-            }
-        }
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-        let mut state = self.shared.state();
-        let mut stacks = state.stacks.iter_mut();
-        stacks.find(|stack| stack.id == self.stack_id).map(work)
-    }
-
-    fn change(&self, name: &str, work: impl FnOnce(&mut StackResource)) {
-        self.with(|stack| {
-            let mut resources = stack.resources.iter_mut();
-            resources.find(|resource| resource.name == name).map(work)
-        });
-    }
-
-    fn services<'a>(&'a self, base: &'a str) -> Services<'a> {
-        Services {
-            sqs: &self.shared.sqs,
-            kinesis: &self.shared.kinesis,
-            iam: &self.shared.iam,
-            logs: &self.shared.logs,
-            mappings: &self.shared.mappings,
-            base,
-        }
-    }
-
-    fn enter(&self, status: &'static str, reason: Option<&str>) {
-        let (id, now) = (self.shared.uuid(), self.shared.clock.now());
-        self.with(|stack| stack.enter(status, reason, id, now, None));
-    }
-
-    /// Sets the status of a resource and tells it as an event.
-    fn mark(&self, name: &str, status: &'static str, reason: Option<String>) {
-        let now = self.shared.clock.now();
-        let event_id = format!("{name}-{status}-{}", self.shared.uuid());
-        self.with(|stack| {
-            let mut resources = stack.resources.iter_mut();
-            let Some(resource) = resources.find(|resource| resource.name == name) else {
-                return;
-            };
-            resource.status = status;
-            resource.reason.clone_from(&reason);
-            resource.changed_at = now;
-            let provisioned = resource.provisioned.as_ref();
-            let event = StackEvent {
-                id: event_id,
-                resource: name.to_owned(),
-                physical_id: provisioned.map(|it| it.id.clone()).unwrap_or_default(),
-                type_name: resource.kind.type_name(),
-                status,
-                reason,
-                at: now,
-                token: None,
-            };
-            stack.tell(event);
-        });
-    }
-
-    fn existing(&self, name: &str) -> Option<Existing> {
-        self.with(|stack| {
-            let mut resources = stack.resources.iter();
-            let resource = resources.find(|resource| resource.name == name)?;
-            Some(Existing {
-                kind: resource.kind,
-                deletion: resource.deletion,
-                provisioned: resource.provisioned.clone()?,
-                properties: resource.properties.clone(),
-                base: stack.base.clone(),
-            })
+    /// The name and value of each export, and its stack.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &str, &Stack)> {
+        self.live().flat_map(|stack| {
+            let outputs = stack.outputs.iter();
+            outputs
+                .filter_map(move |output| Some((output.export.as_deref()?, &*output.value, stack)))
         })
-        .flatten()
     }
 
-    /// The resource as the stack's version wants it, the base URL, and a name in case it needs one.
-    fn wanted(&self, name: &str) -> Result<(Wanted, String, String), ApiError> {
-        let random = self.shared.letters(RANDOM_LENGTH);
-        let found = self.with(|stack| {
-            let version = stack.version.clone();
-            let generated = format!("{}-{name}-{random}", stack.name);
-            (version, stack.known(), stack.base.clone(), generated)
-        });
-        let gone = || super::invalid(format!("Resource {name} does not exist"));
-        let (version, known, base, generated) = found.ok_or_else(gone)?;
-        let declared = version.template.resources.get(name).ok_or_else(gone)?;
-        let resolved = function::resolve(&declared.properties, &version.scope, &known)?;
-        let Some(Value::Object(mut properties)) = resolved else {
-            return Err(super::invalid(format!(
-                "[/Resources/{name}/Properties] must evaluate to an object"
-            )));
-        };
-        if declared.kind.takes_tags() {
-            add_tags(&mut properties, &version.tags);
-        }
-        let wanted = Wanted {
-            kind: declared.kind,
-            deletion: declared.deletion,
-            properties,
-        };
-        Ok((wanted, base, generated))
+    /// A stack other than this one that imports `export`.
+    pub fn importer(&self, export: &str, exporter: &Stack) -> Option<&Stack> {
+        self.live()
+            .find(|stack| stack.id != exporter.id && stack.imports(export))
     }
 
-    fn outputs(&self, version: &Version) -> Result<Vec<ShownOutput>, ApiError> {
-        let known = self.with(|stack| stack.known()).unwrap_or_default();
-        version.template.resolve_outputs(&version.scope, &known)
+    pub fn live(&self) -> impl Iterator<Item = &Stack> {
+        self.stacks.iter().filter(|stack| !stack.is_deleted())
     }
 
-    /// A failure as a stack event gives it.
-    fn explain(&self, kind: Kind, name: &str, failure: Failure) -> String {
-        let (message, code) = match failure {
-            Failure::Properties(message) => {
-                return format!(
-                    "Properties validation failed for resource {name} with message:\n{message}"
-                )
-            }
-            Failure::AlreadyExists(identifier) => (
-                format!(
-                    "Resource of type '{}' with identifier '{identifier}' already exists.",
-                    kind.type_name()
-                ),
-                "AlreadyExists",
-            ),
-            Failure::Service(error) => (
-                format!(
-                    "{} (Service: {}, Status Code: {}, Request ID: {})",
-                    error.message,
-                    kind.service(),
-                    error.status,
-                    self.shared.uuid()
-                ),
-                match error.shape.as_str() {
-                    "QueueDoesNotExist" | "ResourceNotFoundException" | "NoSuchEntity" => {
-                        "NotFound"
-                    }
-                    "QueueNameExists" | "ResourceConflictException" => "AlreadyExists",
-                    "MalformedPolicyDocument" => "InvalidRequest",
-                    shape if shape.starts_with("Invalid") => "InvalidRequest",
-                    _ => "GeneralServiceException",
-                },
-            ),
-        };
-        format!(
-            "Resource handler returned message: \"{message}\" (RequestToken: {}, HandlerErrorCode: {code})",
-            self.shared.uuid()
-        )
-    }
-}
-
-/// The reason of a stack whose resource failed, as AWS words it.
-fn failed(verb: &str, names: &str) -> String {
-    format!("The following resource(s) failed to {verb}: [{names}]. ")
-}
-
-/// The stack's tags go to its resources; a resource's own tag of the same key wins.
-fn add_tags(properties: &mut Map<String, Value>, tags: &BTreeMap<String, String>) {
-    if tags.is_empty() {
-        return;
-    }
-    // Differs from AWS: system-tags: resources get the stack's tags, but no tags that begin with aws:cloudformation.
-    let own = properties.entry("Tags").or_insert_with(|| json!([]));
-    let Some(own) = own.as_array_mut() else {
-        return;
-    };
-    for (key, value) in tags {
-        if !own.iter().any(|tag| tag["Key"] == json!(key)) {
-            own.push(json!({ "Key": key, "Value": value }));
-        }
+    /// The same, or the error that most operations answer.
+    pub fn get(&self, name: &str) -> Result<&Stack, ApiError> {
+        self.find(name)
+            .ok_or_else(|| invalid(format!("Stack with id {name} does not exist")))
     }
 }
 
@@ -615,14 +371,7 @@ pub fn arn(name: &str, uuid: &str) -> String {
     account::arn("cloudformation", format!("stack/{name}/{uuid}"))
 }
 
-impl Shared {
-    /// Capital letters and digits, as AWS ends the names it makes up.
-    fn letters(&self, how_many: usize) -> String {
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-        ids::letters(&mut self.state().random, LETTERS, how_many)
-    }
-
-    pub fn uuid(&self) -> String {
-        ids::uuid(&mut self.state().random)
-    }
+/// The ARN of a change set.
+pub fn change_set_arn(name: &str, uuid: &str) -> String {
+    account::arn("cloudformation", format!("changeSet/{name}/{uuid}"))
 }

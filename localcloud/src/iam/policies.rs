@@ -1,131 +1,22 @@
-//! Managed policies: AWS's own that the lab uses, and the account's.
+//! Managed policies, the account's and those of AWS's own.
 
 use super::evaluate::Document;
-use super::roles::{Written, LONGEST_POLICY_NAME};
-use super::{
-    conflict, date, description, document, encoded, exists, id, invalid, limit, name, no_such,
-    page, path, refuse_left_out, show_page, Iam, State,
+use super::managed::OF_AWS;
+use super::request::{
+    arn, conflict, constraint, date, description, document, encoded, exists, limit, name, no_such,
+    page, path, refuse_left_out, show_page, Written, MAX_POLICY_NAME,
 };
+use super::state::{Iam, Policy};
 use crate::account;
-use crate::clock::Millis;
 use crate::wire::error::ApiError;
 use crate::wire::query::{Form, Xml};
-use rand::rngs::SmallRng;
-use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const MOST_POLICIES: usize = 1500;
-const LARGEST: usize = 6144;
-const LOGS: [&str; 3] = [
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-];
-
-pub struct Policy {
-    pub name: String,
-    pub arn: String,
-    pub path: String,
-    id: String,
-    description: Option<String>,
-    /// Its only version, such as `v1`.
-    version: &'static str,
-    created_at: Millis,
-    changed_at: Millis,
-    pub written: Written,
-}
-
-/// A managed policy of AWS's own, see <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/about-managed-policy-reference.html>.
-struct OfAws {
-    name: &'static str,
-    description: &'static str,
-    version: &'static str,
-    created_at: Millis,
-    changed_at: Millis,
-    actions: &'static [&'static str],
-}
-
-const OF_AWS: [OfAws; 3] = [
-    OfAws {
-        name: "AWSLambdaBasicExecutionRole",
-        description: "Provides write permissions to CloudWatch Logs.",
-        version: "v1",
-        created_at: 1_428_591_780_000,
-        changed_at: 1_428_591_780_000,
-        actions: &[],
-    },
-    OfAws {
-        name: "AWSLambdaKinesisExecutionRole",
-        description: "Provides list and read access to Kinesis streams and write permissions to CloudWatch logs.",
-        version: "v2",
-        created_at: 1_428_592_440_000,
-        changed_at: 1_542_658_140_000,
-        actions: &[
-            "kinesis:DescribeStream",
-            "kinesis:DescribeStreamSummary",
-            "kinesis:GetRecords",
-            "kinesis:GetShardIterator",
-            "kinesis:ListShards",
-            "kinesis:ListStreams",
-            "kinesis:SubscribeToShard",
-        ],
-    },
-    OfAws {
-        name: "AWSLambdaSQSQueueExecutionRole",
-        description: "Provides receive message, delete message, and read attribute access to SQS queues, and write permissions to CloudWatch logs.",
-        version: "v1",
-        created_at: 1_529_013_000_000,
-        changed_at: 1_529_013_000_000,
-        actions: &[
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-        ],
-    },
-];
-
-/// AWS's managed policies by their ARNs.
-// Differs from AWS: managed-policies: of AWS's own there are three, those for functions that read queues and streams.
-pub fn of_aws(random: &mut SmallRng) -> BTreeMap<String, Policy> {
-    let mut policies = BTreeMap::new();
-    for it in OF_AWS {
-        let actions: Vec<_> = it.actions.iter().chain(&LOGS).collect();
-        let statement = format!(
-            "{{\"Effect\": \"Allow\", \"Action\": {}, \"Resource\": \"*\"}}",
-            json!(actions)
-        );
-        let text = format!("{{\"Version\": \"2012-10-17\", \"Statement\": [{statement}]}}");
-        let Ok(document) = Document::permissions(&text) else {
-            continue;
-        };
-        let path = "/service-role/";
-        let arn = format!("arn:aws:iam::aws:policy{path}{}", it.name);
-        let policy = Policy {
-            name: it.name.to_owned(),
-            arn: arn.clone(),
-            path: path.to_owned(),
-            id: id(random, "ANPA"),
-            description: Some(it.description.to_owned()),
-            version: it.version,
-            created_at: it.created_at,
-            changed_at: it.changed_at,
-            written: Written {
-                text,
-                document: Arc::new(document),
-            },
-        };
-        policies.insert(arn, policy);
-    }
-    policies
-}
+const MAX_POLICIES: usize = 1500;
+const MAX_SIZE: usize = 6144;
 
 impl Policy {
-    fn is_of_aws(&self) -> bool {
-        self.arn.starts_with("arn:aws:iam::aws:")
-    }
-
     fn show(&self, attachments: usize, xml: &mut Xml) {
         xml.text("PolicyName", &self.name)
             .text("PolicyId", &self.id)
@@ -146,36 +37,12 @@ impl Policy {
     }
 }
 
-impl State {
-    fn policy(&self, arn: &str) -> Result<&Policy, ApiError> {
-        let found = self.policies.get(arn);
-        found.ok_or_else(|| no_such(format!("Policy {arn} was not found.")))
-    }
-
-    fn attachments(&self, arn: &str) -> usize {
-        let roles = self.roles.values();
-        roles.filter(|role| role.attached.contains(arn)).count()
-    }
-}
-
-/// The ARN that the request names.
-pub fn arn(form: &Form) -> Result<&str, ApiError> {
-    let arn = form.required("PolicyArn")?;
-    match arn.starts_with("arn:") && (20..=2048).contains(&arn.len()) {
-        true => Ok(arn),
-        false => Err(ApiError::sender(
-            "InvalidInput",
-            format!("ARN {arn} is not valid."),
-        )),
-    }
-}
-
 impl Iam {
     pub(super) fn create_policy(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
-        let name = name(form, "PolicyName", LONGEST_POLICY_NAME)?;
+        let name = name(form, "PolicyName", MAX_POLICY_NAME)?;
         let path = path(form)?;
         let description = description(form)?;
-        let text = document(form, "PolicyDocument", LARGEST, "PolicySize")?;
+        let text = document(form, "PolicyDocument", MAX_SIZE, "PolicySize")?;
         refuse_left_out(form)?;
         let written = Written {
             text: text.to_owned(),
@@ -189,8 +56,8 @@ impl Iam {
                 "A policy called {name} already exists. Duplicate names are not allowed."
             )));
         }
-        if state.policies.len() == MOST_POLICIES + OF_AWS.len() {
-            return Err(limit("PoliciesPerAccount", MOST_POLICIES));
+        if state.policies.len() == MAX_POLICIES + OF_AWS.len() {
+            return Err(limit("PoliciesPerAccount", MAX_POLICIES));
         }
         let policy = Policy {
             name: name.to_owned(),
@@ -251,10 +118,8 @@ impl Iam {
     pub(super) fn list_policies(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
         let scope = form.get("Scope").unwrap_or("All");
         if !matches!(scope, "All" | "AWS" | "Local") {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{scope}' at 'scope' failed to satisfy constraint: \
-                 Member must satisfy enum value set: [All, AWS, Local]"
-            )));
+            let rule = "Member must satisfy enum value set: [All, AWS, Local]";
+            return Err(constraint(scope, "scope", rule));
         }
         let prefix = form.get("PathPrefix").unwrap_or("/");
         let only_attached = form.get("OnlyAttached") == Some("true");

@@ -1,10 +1,11 @@
 //! Roles: who may assume them, and which policies say what they may do.
 
 use super::evaluate::Document;
-use super::{
-    conflict, date, description, document, encoded, exists, limit, name, no_such, number, page,
-    path, refuse_left_out, show_page, size, Iam, State, LONGEST_DOCUMENT, POLICY_DELAY,
+use super::request::{
+    arn, conflict, date, description, document, encoded, exists, limit, name, no_such, number,
+    page, path, refuse_left_out, show_page, size, Written, MAX_DOCUMENT, MAX_POLICY_NAME,
 };
+use super::state::{Effect, Iam, Role, State};
 use crate::account;
 use crate::clock::Millis;
 use crate::faults::Kind;
@@ -14,55 +15,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const MOST_ROLES: usize = 1000;
-const MOST_ATTACHED: usize = 10;
-const LONGEST_TRUST: usize = 2048;
-const LARGEST_INLINE: usize = 10_240;
+const MAX_ROLES: usize = 1000;
+const MAX_ATTACHED: usize = 10;
+const MAX_TRUST: usize = 2048;
+const MAX_INLINE: usize = 10_240;
 /// Inline policies are limited by their size; each has a few characters at least.
-const LONGEST_NAME: usize = 64;
-pub const LONGEST_POLICY_NAME: usize = 128;
+const MAX_NAME: usize = 64;
 /// More changes than these within the delay of the first take effect together.
-const MOST_PENDING: usize = 64;
-
-pub struct Role {
-    pub name: String,
-    pub arn: String,
-    pub id: String,
-    path: String,
-    description: Option<String>,
-    created_at: Millis,
-    session_seconds: usize,
-    trust: Written,
-    pub inline: BTreeMap<String, Written>,
-    /// The ARNs of managed policies.
-    pub attached: BTreeSet<String>,
-    /// What holds, and what will hold and from when; oldest first.
-    effects: VecDeque<Effect>,
-}
-
-/// A document as it was written, and what it says.
-#[derive(Clone)]
-pub struct Written {
-    pub text: String,
-    pub document: Arc<Document>,
-}
-
-/// What the role may do, and who may assume it, from a certain time on.
-pub struct Effect {
-    from: Millis,
-    pub trust: Arc<Document>,
-    pub policies: Vec<Arc<Document>>,
-}
+const MAX_PENDING: usize = 64;
+// Differs from AWS: policy-delay: a change of a role takes effect at once, unless a delay is asked for.
+/// How long a change of a role takes to have its effect, when that is asked for.
+pub const POLICY_DELAY: Millis = 5000;
 
 impl Role {
-    /// What holds at this time. None while the role itself has yet to take effect.
-    pub fn effect(&mut self, now: Millis) -> Option<&Effect> {
-        while self.effects.get(1).is_some_and(|next| next.from <= now) {
-            self.effects.pop_front();
-        }
-        self.effects.front().filter(|effect| effect.from <= now)
-    }
-
     fn show(&self, xml: &mut Xml) {
         xml.text("Path", &self.path)
             .text("RoleName", &self.name)
@@ -73,22 +38,18 @@ impl Role {
         if let Some(description) = &self.description {
             xml.text("Description", description);
         }
-        xml.text("MaxSessionDuration", self.session_seconds.to_string());
     }
-}
 
-impl State {
-    pub fn role(&mut self, name: &str) -> Result<&mut Role, ApiError> {
-        self.roles
-            .get_mut(&name.to_ascii_lowercase())
-            .filter(|role| role.name == name)
-            .ok_or_else(|| no_such(format!("The role with name {name} cannot be found.")))
+    /// As it is shown once it is there.
+    fn show_whole(&self, xml: &mut Xml) {
+        self.show(xml);
+        xml.text("MaxSessionDuration", self.session_seconds.to_string());
     }
 }
 
 impl Iam {
     pub(super) fn create_role(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let path = path(form)?;
         let description = description(form)?;
         let session_seconds = session_seconds(form)?.unwrap_or(3600);
@@ -100,8 +61,8 @@ impl Iam {
         if state.roles.contains_key(&key) {
             return Err(exists(format!("Role with name {name} already exists.")));
         }
-        if state.roles.len() == MOST_ROLES {
-            return Err(limit("RolesPerAccount", MOST_ROLES));
+        if state.roles.len() == MAX_ROLES {
+            return Err(limit("RolesPerAccount", MAX_ROLES));
         }
         let role = Role {
             name: name.to_owned(),
@@ -123,11 +84,11 @@ impl Iam {
     }
 
     pub(super) fn get_role(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let mut state = self.lock();
         let role = state.role(name)?;
         xml.element("Role", |xml| {
-            role.show(xml);
+            role.show_whole(xml);
             xml.element("RoleLastUsed", |_| {});
         });
         Ok(())
@@ -141,12 +102,12 @@ impl Iam {
             .iter()
             .filter(|(_, role)| role.path.starts_with(prefix));
         let page = page(form, roles.map(|(key, role)| (key.as_str(), role)))?;
-        show_page(xml, "Roles", page, |role, xml| role.show(xml));
+        show_page(xml, "Roles", page, |role, xml| role.show_whole(xml));
         Ok(())
     }
 
     pub(super) fn update_role(&self, form: &Form) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let description = description(form)?;
         let session_seconds = session_seconds(form)?;
         let mut state = self.lock();
@@ -159,7 +120,7 @@ impl Iam {
     }
 
     pub(super) fn delete_role(&self, form: &Form) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let mut state = self.lock();
         let role = state.role(name)?;
         if !role.attached.is_empty() {
@@ -177,7 +138,7 @@ impl Iam {
     }
 
     pub(super) fn update_assume_role_policy(&self, form: &Form) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let trust = trust(form, "PolicyDocument")?;
         let mut state = self.lock();
         state.role(name)?.trust = trust;
@@ -186,10 +147,10 @@ impl Iam {
     }
 
     pub(super) fn put_role_policy(&self, form: &Form) -> Result<(), ApiError> {
-        let role_name = name(form, "RoleName", LONGEST_NAME)?;
-        let policy_name = name(form, "PolicyName", LONGEST_POLICY_NAME)?;
+        let role_name = name(form, "RoleName", MAX_NAME)?;
+        let policy_name = name(form, "PolicyName", MAX_POLICY_NAME)?;
         let quota = "InlinePolicySizePerRole";
-        let text = document(form, "PolicyDocument", LARGEST_INLINE, quota)?;
+        let text = document(form, "PolicyDocument", MAX_INLINE, quota)?;
         let written = Written {
             text: text.to_owned(),
             document: Arc::new(Document::permissions(text)?),
@@ -205,8 +166,8 @@ impl Iam {
         };
         // Differs from AWS: iam-bounds: the white space of a role's inline policies is bounded too.
         for (used, most) in [
-            (texts().map(size).sum::<usize>(), LARGEST_INLINE),
-            (texts().map(str::len).sum(), LONGEST_DOCUMENT),
+            (texts().map(size).sum::<usize>(), MAX_INLINE),
+            (texts().map(str::len).sum(), MAX_DOCUMENT),
         ] {
             if used > most {
                 return Err(ApiError::sender(
@@ -222,8 +183,8 @@ impl Iam {
     }
 
     pub(super) fn get_role_policy(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
-        let role_name = name(form, "RoleName", LONGEST_NAME)?;
-        let policy_name = name(form, "PolicyName", LONGEST_POLICY_NAME)?;
+        let role_name = name(form, "RoleName", MAX_NAME)?;
+        let policy_name = name(form, "PolicyName", MAX_POLICY_NAME)?;
         let mut state = self.lock();
         let policy = state.role(role_name)?.inline.get(policy_name);
         let policy = policy.ok_or_else(|| no_such_policy(policy_name))?;
@@ -234,7 +195,7 @@ impl Iam {
     }
 
     pub(super) fn list_role_policies(&self, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let mut state = self.lock();
         let names = state.role(name)?.inline.keys().map(String::as_str);
         let (names, marker) = page(form, names.map(|name| (name, name)))?;
@@ -251,8 +212,8 @@ impl Iam {
     }
 
     pub(super) fn delete_role_policy(&self, form: &Form) -> Result<(), ApiError> {
-        let role_name = name(form, "RoleName", LONGEST_NAME)?;
-        let policy_name = name(form, "PolicyName", LONGEST_POLICY_NAME)?;
+        let role_name = name(form, "RoleName", MAX_NAME)?;
+        let policy_name = name(form, "PolicyName", MAX_POLICY_NAME)?;
         let mut state = self.lock();
         let removed = state.role(role_name)?.inline.remove(policy_name);
         removed.ok_or_else(|| no_such_policy(policy_name))?;
@@ -261,8 +222,8 @@ impl Iam {
     }
 
     pub(super) fn attach_role_policy(&self, form: &Form) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
-        let arn = super::policies::arn(form)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
+        let arn = arn(form)?;
         let mut state = self.lock();
         let known = state.policies.contains_key(arn);
         let role = state.role(name)?;
@@ -274,8 +235,8 @@ impl Iam {
         if role.attached.contains(arn) {
             return Ok(());
         }
-        if role.attached.len() == MOST_ATTACHED {
-            return Err(limit("PoliciesPerRole", MOST_ATTACHED));
+        if role.attached.len() == MAX_ATTACHED {
+            return Err(limit("PoliciesPerRole", MAX_ATTACHED));
         }
         role.attached.insert(arn.to_owned());
         self.take_effect(&mut state, name);
@@ -283,8 +244,8 @@ impl Iam {
     }
 
     pub(super) fn detach_role_policy(&self, form: &Form) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
-        let arn = super::policies::arn(form)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
+        let arn = arn(form)?;
         let mut state = self.lock();
         if !state.role(name)?.attached.remove(arn) {
             return Err(no_such(format!("Policy {arn} was not found.")));
@@ -298,7 +259,7 @@ impl Iam {
         form: &Form,
         xml: &mut Xml,
     ) -> Result<(), ApiError> {
-        let name = name(form, "RoleName", LONGEST_NAME)?;
+        let name = name(form, "RoleName", MAX_NAME)?;
         let prefix = form.get("PathPrefix").unwrap_or("/");
         let mut state = self.lock();
         let attached = state.role(name)?.attached.clone();
@@ -328,7 +289,7 @@ impl Iam {
         let policies = written.map(|written| written.document.clone()).collect();
         // A change never overtakes the one before it.
         let last = role.effects.back().map_or(0, |effect| effect.from);
-        if role.effects.len() == MOST_PENDING {
+        if role.effects.len() == MAX_PENDING {
             role.effects.pop_back();
         }
         role.effects.push_back(Effect {
@@ -342,7 +303,7 @@ impl Iam {
 }
 
 fn trust(form: &Form, parameter: &str) -> Result<Written, ApiError> {
-    let text = document(form, parameter, LONGEST_TRUST, "ACLSizePerRole")?;
+    let text = document(form, parameter, MAX_TRUST, "ACLSizePerRole")?;
     Ok(Written {
         text: text.to_owned(),
         document: Arc::new(Document::trust(text)?),

@@ -1,6 +1,6 @@
 //! A function's code: the zip that was uploaded, unpacked into a folder of its own.
 
-use super::{invalid, megabytes};
+use super::error::invalid;
 use crate::wire::error::ApiError;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -14,11 +14,10 @@ use zip::ZipArchive;
 
 /// A zip in the request itself, and what becomes of it.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const LARGEST_ZIP: usize = 50 * 1024 * 1024;
-const LARGEST_UNPACKED: u64 = 250 * 1024 * 1024;
-// Differs from AWS: function-bounds: 100 functions and 2 GiB of code, unpacked (AWS: 75 GB in S3), 32 processes, 256 events in line.
-const MOST_STORED: u64 = 2 * 1024 * 1024 * 1024;
-const MOST_FILES: usize = 10_000;
+const MAX_ZIP: usize = 50 * 1024 * 1024;
+const MAX_UNPACKED: u64 = 250 * 1024 * 1024;
+const MAX_STORED: u64 = 2 * 1024 * 1024 * 1024;
+const MAX_FILES: usize = 10_000;
 
 /// The program that Lambda starts. Windows runs it under this name only.
 const BOOTSTRAP: &str = if cfg!(windows) {
@@ -79,7 +78,7 @@ impl Drop for Code {
 impl Default for Store {
     fn default() -> Self {
         Self {
-            most_unpacked: LARGEST_UNPACKED,
+            most_unpacked: MAX_UNPACKED,
             root: OnceLock::new(),
             next: AtomicU64::default(),
             stored: Arc::default(),
@@ -98,21 +97,17 @@ impl Store {
         let zip = BASE64_STANDARD
             .decode(base64)
             .map_err(|_| invalid("ZipFile is not base64"))?;
-        if zip.len() > LARGEST_ZIP {
+        if zip.len() > MAX_ZIP {
             return Err(ApiError::sender(
                 "RequestEntityTooLargeException",
-                format!(
-                    "A zip of {} is larger than {} and cannot be uploaded in the request",
-                    megabytes(zip.len() as u64),
-                    megabytes(LARGEST_ZIP as u64),
-                ),
+                format!("Zipped size must be smaller than {MAX_ZIP} bytes"),
             )
             .with_status(413));
         }
         let mut archive = ZipArchive::new(Cursor::new(&zip)).map_err(|_| not_a_zip())?;
-        if archive.len() > MOST_FILES {
+        if archive.len() > MAX_FILES {
             return Err(invalid(format!(
-                "The zip holds more than {MOST_FILES} files"
+                "The zip holds more than {MAX_FILES} files"
             )));
         }
         let mut code = Code {
@@ -152,7 +147,7 @@ impl Store {
                         self.most_unpacked
                     )));
                 }
-                if stored > MOST_STORED {
+                if stored > MAX_STORED {
                     return Err(ApiError::sender(
                         "CodeStorageExceededException",
                         "Code storage limit exceeded: the local cloud keeps 2 GiB of code.",
@@ -348,6 +343,20 @@ mod tests {
         assert_eq!(store.stored.load(Ordering::Relaxed), 120_000);
         drop((code, store));
         assert!(!root.exists());
+    }
+
+    #[test]
+    fn a_zip_is_no_larger_than_fifty_megabytes() {
+        let zip = BASE64_STANDARD.encode(vec![0; MAX_ZIP + 1]);
+        let refused = Store::default().unpack(&zip).err().expect("a refusal");
+        assert_eq!(
+            (refused.status, refused.code.as_str()),
+            (413, "RequestEntityTooLargeException")
+        );
+        assert_eq!(
+            refused.message,
+            "Zipped size must be smaller than 52428800 bytes"
+        );
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! An execution environment: one process with its Runtime API and its log stream, from its start over one event after
 //! another to its end. See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
 
-use super::functions::{arn, Config};
-use super::journal::{End, Journal, Report, VERSION};
+use super::config::Config;
+use super::function_log::{End, FunctionLog, Report};
+use super::invocation::{Invoked, Job, Slot, MAX_PAYLOAD};
+use super::names::{arn, VERSION};
 use super::process::Process;
-use super::runtime_api::{Call, Done, Event, RuntimeApi, LARGEST_RESPONSE};
-use super::{Invoked, Shared};
+use super::runtime_api::{Call, Done, Event, RuntimeApi};
+use super::state::Shared;
 use crate::account::REGION;
+use crate::iam::Session;
 use bytes::Bytes;
 use serde_json::json;
 use std::ffi::OsString;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::process::Command;
@@ -19,45 +21,15 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout, timeout_at, Instant};
 
 // Differs from AWS: one-start: a process that fails to start, or takes more than 10 seconds, fails the invocation; AWS tries once more.
-const LONGEST_START: Duration = Duration::from_secs(10);
+const MAX_START: Duration = Duration::from_secs(10);
 // Differs from AWS: idle-processes: a warm process ends after 5 minutes of the machine's time without an event.
-const LONGEST_IDLE: Duration = Duration::from_secs(5 * 60);
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 /// What a process wrote before it ended is read within this time.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// One invocation that is to be carried out.
-pub struct Job {
-    pub request_id: String,
-    pub payload: Bytes,
-    pub reply: oneshot::Sender<Invoked>,
-    /// Its place in the function's concurrency.
-    pub place: Place,
-    pub begun: std::time::Instant,
-}
-
-/// One of a number of things that there may be only so many of.
-pub struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    /// None when `most` are taken.
-    pub fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let more = |now| (now < most).then_some(now + 1);
-        taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .ok()
-            .map(|_| Self(taken.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// Starts a process for `config`, has it work on `job`, and keeps it for as long as there is more.
-pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Job) {
-    let journal = Arc::new(Journal::new(
+pub async fn run(shared: Arc<Shared>, config: Arc<Config>, slot: Slot, job: Job) {
+    let log = Arc::new(FunctionLog::new(
         shared.clock.clone(),
         shared.iam.clone(),
         shared.logs.clone(),
@@ -65,13 +37,13 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
         &shared.unique(),
     ));
     let begun = Instant::now();
-    let mut environment = match Environment::start(&shared, &config, &journal).await {
+    let mut environment = match Environment::start(&shared, &config, &log).await {
         Ok(environment) => environment,
         Err(reason) => {
             let failure = Failure::Entrypoint(reason);
-            journal.init_report(begun.elapsed(), failure.end());
-            journal.start(&job.request_id);
-            let invoked = conclude(&journal, &job, Err(failure), Figures::default());
+            log.init_report(begun.elapsed(), failure.end());
+            log.start(&job.request_id);
+            let invoked = conclude(&log, &job, Err(failure), Figures::default());
             shared.finish(&config.name, job, invoked);
             return;
         }
@@ -79,10 +51,10 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
     if let Err(failure) = environment.init(begun).await {
         environment.process.kill().await;
         environment.process.drain().await;
-        journal.init_report(begun.elapsed(), failure.end());
-        journal.start(&job.request_id);
-        let invoked = conclude(&journal, &job, Err(failure), Figures::default());
-        drop((environment, place));
+        log.init_report(begun.elapsed(), failure.end());
+        log.start(&job.request_id);
+        let invoked = conclude(&log, &job, Err(failure), Figures::default());
+        drop((environment, slot));
         shared.finish(&config.name, job, invoked);
         return;
     }
@@ -93,7 +65,7 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
     while let Some(job) = at_hand.take() {
         let invoked = environment.work(&job, init.take()).await;
         if environment.ready.is_none() {
-            drop((environment, place));
+            drop((environment, slot));
             shared.finish(&config.name, job, invoked);
             return;
         }
@@ -107,9 +79,11 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, place: Place, job: Jo
 
 struct Environment {
     config: Arc<Config>,
-    journal: Arc<Journal>,
+    log: Arc<FunctionLog>,
     process: Process,
     api: RuntimeApi,
+    /// Its credentials end with it.
+    _session: Session,
     /// Where the next event goes. None while the process works on one, and when there can be none any more.
     ready: Option<oneshot::Sender<Event>>,
 }
@@ -150,11 +124,12 @@ impl Environment {
     async fn start(
         shared: &Shared,
         config: &Arc<Config>,
-        journal: &Arc<Journal>,
+        log: &Arc<FunctionLog>,
     ) -> Result<Self, String> {
         let bootstrap = config.code.bootstrap()?;
         let unable = |error| format!("fork/exec /var/task/bootstrap: {error}");
         let api = RuntimeApi::listen().await.map_err(unable)?;
+        let session = shared.iam.assume(&config.role, &session_name(&config.name));
         let mut command = Command::new(bootstrap);
         command
             .current_dir(config.code.folder())
@@ -162,26 +137,28 @@ impl Environment {
             .envs(from_the_machine())
             .env("TZ", ":UTC")
             .env("AWS_ENDPOINT_URL", &shared.endpoint)
-            .envs(&config.environment)
+            .envs(config.environment.iter().flatten())
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", &config.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", VERSION)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", config.memory.to_string())
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", &config.log_group)
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", journal.stream())
-            .env("AWS_LAMBDA_LOG_FORMAT", config.log_format())
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", log.stream())
             .env("AWS_REGION", REGION)
             .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_SESSION_TOKEN", "test")
+            .env("AWS_ACCESS_KEY_ID", &session.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &session.secret_access_key)
+            .env("AWS_SESSION_TOKEN", &session.session_token)
             .env("LAMBDA_TASK_ROOT", config.code.folder())
             .env("_HANDLER", &config.handler);
+        if config.json_logs {
+            command.env("AWS_LAMBDA_LOG_FORMAT", config.log_format());
+        }
         if let Some(level) = &config.log_level {
             command.env("AWS_LAMBDA_LOG_LEVEL", level);
         }
-        let sink = journal.clone();
+        let sink = log.clone();
         let process = shared
             .processes
             .start(command, shared.unique(), move |line| sink.line(line))
@@ -189,10 +166,11 @@ impl Environment {
             .map_err(unable)?;
         Ok(Self {
             config: config.clone(),
-            journal: journal.clone(),
+            log: log.clone(),
             process,
             api,
             ready: None,
+            _session: session,
         })
     }
 
@@ -220,15 +198,15 @@ impl Environment {
                 }
             }
         };
-        match timeout_at(begun + LONGEST_START, work).await {
+        match timeout_at(begun + MAX_START, work).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Timeout(LONGEST_START)),
+            Err(_) => Err(Failure::Timeout(MAX_START)),
         }
     }
 
     /// Has the process work on one event, until it asks for the next one.
     async fn work(&mut self, job: &Job, init: Option<Duration>) -> Invoked {
-        self.journal.start(&job.request_id);
+        self.log.start(&job.request_id);
         // Differs from AWS: function-time: a function runs, and times out, by the machine's time, whatever the clock shows.
         let longest = Duration::from_secs(self.config.timeout.into());
         let begun = Instant::now();
@@ -257,7 +235,7 @@ impl Environment {
             self.process.kill().await;
         }
         self.process.drain().await;
-        conclude(&self.journal, job, outcome, figures)
+        conclude(&self.log, job, outcome, figures)
     }
 
     /// Gives the process the event and waits for what it says, or for its end.
@@ -313,7 +291,7 @@ impl Environment {
         number: u64,
         mut jobs: oneshot::Receiver<Job>,
     ) -> Option<Job> {
-        let idle = sleep(LONGEST_IDLE);
+        let idle = sleep(MAX_IDLE);
         tokio::pin!(idle);
         loop {
             tokio::select! {
@@ -350,6 +328,14 @@ impl Environment {
     }
 }
 
+/// What a function's role is assumed as. A session's name has two characters at least, a function's may have one.
+fn session_name(function: &str) -> String {
+    match function.len() {
+        1 => format!("{function}@lambda_function"),
+        _ => function.to_owned(),
+    }
+}
+
 fn event(job: &Job, config: &Config, longest: Duration) -> Event {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -371,7 +357,7 @@ fn event(job: &Job, config: &Config, longest: Duration) -> Event {
 
 /// Writes the end of an invocation into the log, and says what its caller gets.
 fn conclude(
-    journal: &Journal,
+    log: &FunctionLog,
     job: &Job,
     outcome: Result<Bytes, Failure>,
     figures: Figures,
@@ -383,21 +369,21 @@ fn conclude(
         Err(Failure::Init(body) | Failure::Function(body)) => (body, true),
         Err(Failure::TooLarge) => {
             let message = format!(
-                "Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
             );
             let kind = "Function.ResponseSizeTooLarge";
             (error(Some(kind), &message), true)
         }
         Err(Failure::Timeout(after)) => {
             let reason = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
-            journal.line(&format!("{} {id} {reason}", journal.now()));
+            log.line(&format!("{} {id} {reason}", log.now()));
             let message = format!("RequestId: {id} Error: {reason}");
             (error(Some("Sandbox.Timedout"), &message), true)
         }
-        Err(Failure::Entrypoint(reason)) => (gone(journal, id, end, &reason), true),
-        Err(Failure::Exit(status)) => (gone(journal, id, end, &describe(status)), true),
+        Err(Failure::Entrypoint(reason)) => (gone(log, id, end, &reason), true),
+        Err(Failure::Exit(status)) => (gone(log, id, end, &describe(status)), true),
     };
-    let log_tail = journal.report(&Report {
+    let log_tail = log.report(&Report {
         request_id: id,
         duration: figures.duration,
         init: figures.init,
@@ -412,13 +398,13 @@ fn conclude(
     }
 }
 
-fn gone(journal: &Journal, request_id: &str, end: End, reason: &str) -> Bytes {
+fn gone(log: &FunctionLog, request_id: &str, end: End, reason: &str) -> Bytes {
     let message = format!("RequestId: {request_id} Error: {reason}");
     let End::Gone(kind) = end else {
         return error(None, &message);
     };
-    journal.line(&message);
-    journal.line(kind);
+    log.line(&message);
+    log.line(kind);
     error(Some(kind), &message)
 }
 
@@ -433,11 +419,12 @@ fn error(kind: Option<&str>, message: &str) -> Bytes {
 fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = match signal {
-            libc::SIGABRT => "aborted",
-            libc::SIGKILL => "killed",
-            libc::SIGSEGV => "segmentation fault",
-            libc::SIGTERM => "terminated",
+        use nix::sys::signal::Signal;
+        let name = match Signal::try_from(signal) {
+            Ok(Signal::SIGABRT) => "aborted",
+            Ok(Signal::SIGKILL) => "killed",
+            Ok(Signal::SIGSEGV) => "segmentation fault",
+            Ok(Signal::SIGTERM) => "terminated",
             _ => return format!("Runtime exited with error: signal: signal {signal}"),
         };
         return format!("Runtime exited with error: signal: {name}");

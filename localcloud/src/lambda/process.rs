@@ -1,22 +1,24 @@
 //! Child processes, and that none of them outlives the local cloud.
 //!
-//! Each is the leader of a process group, which is killed as a whole when the local cloud stops; what has left the group
-//! is out of reach. Should the local cloud itself be killed, Linux kills the child with it; on other systems the child
-//! loses its connection to the Runtime API, at which a runtime ends.
+//! Each leads a process group, on Windows a job, which is killed as a whole when the local cloud stops; what has left the
+//! group is out of reach. Should the local cloud itself be killed, Linux kills the child with it and Windows its job;
+//! elsewhere the child loses its connection to the Runtime API, at which a runtime ends.
 // Differs from AWS: plain-processes: a function is a plain process of the reader's: no sandbox, no limit of memory or processor.
 
+use crate::lock::lock;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{mpsc, Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 /// What a program writes without a newline is taken as a line when it is so long.
-const LONGEST_LINE: u64 = 256 * 1024;
+const MAX_LINE: u64 = 256 * 1024;
 /// A file that was just written can be busy for a moment: another thread was forking and held it open.
 const BUSY_TRIES: u32 = 50;
 
@@ -33,8 +35,8 @@ struct Living {
 }
 
 struct Order {
-    command: Command,
-    reply: oneshot::Sender<io::Result<Child>>,
+    command: CommandWrap,
+    reply: oneshot::Sender<io::Result<Box<dyn ChildWrapper>>>,
 }
 
 impl Default for Processes {
@@ -59,9 +61,8 @@ impl Processes {
         command
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
-            .stderr(writer.try_clone()?)
-            .kill_on_drop(true);
-        bind_to_this_process(&mut command);
+            .stderr(writer.try_clone()?);
+        let command = bound_to_this_process(command);
         let (reply, started) = oneshot::channel();
         self.order(Order { command, reply })?;
         let child = started.await.map_err(io::Error::other)??;
@@ -129,9 +130,8 @@ fn start_all(orders: &mpsc::Receiver<Order>, handle: &Handle, living: &Mutex<Liv
                     thread::sleep(Duration::from_millis(5));
                 }
                 outcome => {
-                    living
-                        .groups
-                        .extend(outcome.as_ref().ok().and_then(Child::id));
+                    let started = outcome.as_ref().ok();
+                    living.groups.extend(started.and_then(|child| child.id()));
                     break outcome;
                 }
             }
@@ -143,7 +143,7 @@ fn start_all(orders: &mpsc::Receiver<Order>, handle: &Handle, living: &Mutex<Liv
 
 /// A child that runs. It and its group die with this value.
 pub struct Process {
-    child: Child,
+    child: Box<dyn ChildWrapper>,
     id: u32,
     /// The local cloud's own end of what the child writes to.
     writer: PipeWriter,
@@ -159,8 +159,9 @@ impl Process {
     }
 
     pub async fn kill(&mut self) {
-        kill_group(self.id);
-        let _ = self.child.kill().await;
+        // An error means that it has ended already.
+        let _ = self.child.start_kill();
+        let _ = self.child.wait().await;
     }
 
     /// Returns when all that was written so far has been read: a mark, written behind it, has come through.
@@ -184,7 +185,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut living = lock(&self.living);
-        kill_group(self.id);
+        let _ = self.child.start_kill();
         living.groups.remove(&self.id);
     }
 }
@@ -199,7 +200,7 @@ fn read_lines(
     let mut line = Vec::new();
     while !passed.is_closed() {
         line.clear();
-        let mut limited = reader.by_ref().take(LONGEST_LINE);
+        let mut limited = reader.by_ref().take(MAX_LINE);
         if !matches!(limited.read_until(b'\n', &mut line), Ok(1..)) {
             return;
         }
@@ -216,42 +217,42 @@ fn read_lines(
     }
 }
 
-#[cfg(unix)]
-fn bind_to_this_process(command: &mut Command) {
-    command.process_group(0);
+fn bound_to_this_process(mut command: Command) -> CommandWrap {
     #[cfg(target_os = "linux")]
-    {
-        let parent = std::process::id();
-        let die_with_parent = move || {
-            // SAFETY: both calls only pass numbers, and may be made between fork and exec.
-            let parent_is_there = unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0
-                    && libc::getppid() == parent as libc::pid_t
-            };
-            match parent_is_there {
-                true => Ok(()),
-                false => Err(io::ErrorKind::BrokenPipe.into()),
-            }
-        };
-        // SAFETY: the closure allocates nothing and takes no lock.
-        unsafe { command.pre_exec(die_with_parent) };
-    }
+    die_with_parent(&mut command);
+    let mut command = CommandWrap::from(command);
+    command.wrap(KillOnDrop);
+    #[cfg(unix)]
+    command.wrap(process_wrap::tokio::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::tokio::JobObject);
+    command
 }
 
-#[cfg(not(unix))]
-fn bind_to_this_process(_: &mut Command) {}
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    use nix::sys::{prctl::set_pdeathsig, signal::Signal};
+    use nix::unistd::{getppid, Pid};
+    let parent = Pid::this();
+    let bind = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        match getppid() == parent {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(bind) };
+}
 
-#[cfg(unix)]
+/// On Windows a job ends with its handle, so with the [`Process`] or with the local cloud.
 fn kill_group(leader: u32) {
-    if leader > 1 {
-        // SAFETY: passes numbers only. A group that is gone answers with an error.
-        unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
+    #[cfg(unix)]
+    if let Some(leader) = i32::try_from(leader).ok().filter(|leader| *leader > 1) {
+        use nix::sys::signal::{killpg, Signal};
+        // An error means that the group is gone.
+        let _ = killpg(nix::unistd::Pid::from_raw(leader), Signal::SIGKILL);
     }
-}
-
-#[cfg(not(unix))]
-fn kill_group(_: u32) {}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    #[cfg(not(unix))]
+    let _ = leader;
 }

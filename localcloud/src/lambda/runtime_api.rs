@@ -1,27 +1,29 @@
 //! The Runtime API, by which a process gets its events and gives its answers. Each process has a port of its own.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
+use super::invocation::MAX_PAYLOAD;
 use crate::guard::check_sender;
-use axum::body::Body;
+use axum::body::{to_bytes, Body};
+use axum::extract::{Path, Request, State};
+use axum::middleware::{from_fn, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::Router;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http_body_util::LengthLimitError;
 use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::StatusCode;
 use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-
-/// What a function answers at the most, in bytes.
-pub const LARGEST_RESPONSE: usize = 6_291_556;
 
 /// One call of the process.
 pub enum Call {
@@ -67,7 +69,7 @@ impl RuntimeApi {
         Ok(Self {
             address,
             calls,
-            server: tokio::spawn(serve(listener, sender)),
+            server: tokio::spawn(serve(listener, router(sender))),
         })
     }
 
@@ -93,19 +95,32 @@ impl Drop for RuntimeApi {
     }
 }
 
-async fn serve(listener: TcpListener, calls: mpsc::Sender<Call>) {
+type Calls = mpsc::Sender<Call>;
+
+fn router(calls: Calls) -> Router {
+    let runtime = Router::new()
+        .route("/invocation/next", get(next))
+        .route("/invocation/{id}/response", post(response))
+        .route("/invocation/{id}/error", post(error))
+        .route("/init/error", post(init_error));
+    Router::new()
+        .nest("/2018-06-01/runtime", runtime)
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(from_fn(let_in))
+        .with_state(calls)
+}
+
+/// `axum::serve` would keep what its connections have until the last of them ends; here closing the door is enough.
+async fn serve(listener: TcpListener, router: Router) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let calls = calls.clone();
+        let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let calls = calls.clone();
-                async move { Ok::<_, Infallible>(answer(request, &calls).await) }
-            });
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -113,38 +128,14 @@ async fn serve(listener: TcpListener, calls: mpsc::Sender<Call>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, calls: &mpsc::Sender<Call>) -> Response<Body> {
-    if check_sender(request.headers(), request.uri()).is_err() {
-        return error(StatusCode::FORBIDDEN, "InvalidHost", "Not for strangers");
-    }
-    let path = request.uri().path().to_owned();
-    let Some(path) = path.strip_prefix("/2018-06-01/runtime/") else {
-        return unknown();
-    };
-    let steps: Vec<&str> = path.split('/').collect();
-    match (request.method(), &steps[..]) {
-        (&Method::GET, ["invocation", "next"]) => next(calls).await,
-        (&Method::POST, ["invocation", request_id, kind @ ("response" | "error")]) => {
-            let outcome = match (read(request).await, *kind) {
-                (Ok(body), "response") => Done::Answer(body),
-                (Ok(body), _) => Done::Error(body),
-                (Err(error), _) if error.is::<LengthLimitError>() => Done::TooLarge,
-                (Err(_), _) => return unknown(),
-            };
-            done(calls, request_id, outcome).await
-        }
-        (&Method::POST, ["init", "error"]) => {
-            let body = read(request).await.unwrap_or_default();
-            match calls.send(Call::InitError(body)).await {
-                Ok(()) => accepted(),
-                Err(_) => over(),
-            }
-        }
-        _ => unknown(),
+async fn let_in(request: Request, next: Next) -> Response {
+    match check_sender(request.headers(), request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(_) => failure(StatusCode::FORBIDDEN, "InvalidHost", "Not for strangers"),
     }
 }
 
-async fn next(calls: &mpsc::Sender<Call>) -> Response<Body> {
+async fn next(State(calls): State<Calls>) -> Response {
     let (give, event) = oneshot::channel();
     if calls.send(Call::Next(give)).await.is_err() {
         return over();
@@ -167,11 +158,29 @@ async fn next(calls: &mpsc::Sender<Call>) -> Response<Body> {
     response
 }
 
-async fn done(calls: &mpsc::Sender<Call>, request_id: &str, outcome: Done) -> Response<Body> {
+async fn response(State(calls): State<Calls>, Path(id): Path<String>, body: Body) -> Response {
+    done(&calls, id, body, Done::Answer).await
+}
+
+async fn error(State(calls): State<Calls>, Path(id): Path<String>, body: Body) -> Response {
+    done(&calls, id, body, Done::Error).await
+}
+
+async fn done(
+    calls: &Calls,
+    request_id: String,
+    body: Body,
+    outcome: impl Fn(Bytes) -> Done,
+) -> Response {
+    let outcome = match to_bytes(body, MAX_PAYLOAD).await {
+        Ok(body) => outcome(body),
+        Err(error) if is_too_large(&error) => Done::TooLarge,
+        Err(_) => return unknown().await,
+    };
     let too_large = matches!(outcome, Done::TooLarge);
     let (reply, was_at_hand) = oneshot::channel();
     let call = Call::Done {
-        request_id: request_id.to_owned(),
+        request_id,
         outcome,
         reply,
     };
@@ -179,13 +188,13 @@ async fn done(calls: &mpsc::Sender<Call>, request_id: &str, outcome: Done) -> Re
         return over();
     }
     match was_at_hand.await {
-        Ok(true) if too_large => error(
+        Ok(true) if too_large => failure(
             StatusCode::PAYLOAD_TOO_LARGE,
             "Function.ResponseSizeTooLarge",
             "Exceeded maximum allowed payload size",
         ),
         Ok(true) => accepted(),
-        Ok(false) => error(
+        Ok(false) => failure(
             StatusCode::BAD_REQUEST,
             "InvalidRequestID",
             "Invalid request ID",
@@ -194,36 +203,45 @@ async fn done(calls: &mpsc::Sender<Call>, request_id: &str, outcome: Done) -> Re
     }
 }
 
-async fn read(request: Request<Incoming>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
-    let body = Limited::new(request.into_body(), LARGEST_RESPONSE);
-    Ok(body.collect().await?.to_bytes())
+async fn init_error(State(calls): State<Calls>, body: Body) -> Response {
+    let body = to_bytes(body, MAX_PAYLOAD).await.unwrap_or_default();
+    match calls.send(Call::InitError(body)).await {
+        Ok(()) => accepted(),
+        Err(_) => over(),
+    }
 }
 
-fn accepted() -> Response<Body> {
+fn is_too_large(error: &axum::Error) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.is::<LengthLimitError>())
+}
+
+fn accepted() -> Response {
     respond(StatusCode::ACCEPTED, &json!({"status": "OK"}))
 }
 
-fn unknown() -> Response<Body> {
-    error(
+async fn unknown() -> Response {
+    failure(
         StatusCode::NOT_FOUND,
         "NotFound",
         "This path of the Runtime API is not in this lab",
     )
 }
 
-fn over() -> Response<Body> {
-    error(
+fn over() -> Response {
+    failure(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Shutdown",
         "This environment is at its end",
     )
 }
 
-fn error(status: StatusCode, kind: &str, message: &str) -> Response<Body> {
+fn failure(status: StatusCode, kind: &str, message: &str) -> Response {
     respond(status, &json!({"errorType": kind, "errorMessage": message}))
 }
 
-fn respond(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+fn respond(status: StatusCode, body: &serde_json::Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response

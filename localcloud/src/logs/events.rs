@@ -1,36 +1,18 @@
 //! Events: written to a stream, read from one stream or from many.
 
-use super::groups::{open, seal, with_token, GroupReference};
 use super::pattern::Pattern;
-use super::{constraint, invalid, limit, Logs, State, Stream, DAY, MOST_BYTES};
+use super::request::{constraint, invalid, limit, open, seal, with_token, GroupReference};
+use super::state::{Event, Key, Logs, DAY, OVERHEAD};
 use crate::clock::Millis;
-use crate::events as feed;
 use crate::wire::error::ApiError;
 use serde::Deserialize;
 use serde_json::{json, Value};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
-const LARGEST_BATCH: usize = 1_048_576;
-const MOST_EVENTS: usize = 10_000;
-const OLDEST: Millis = 14 * DAY;
-const NEWEST: Millis = 2 * 60 * 60 * 1000;
-/// What an event takes beside its message.
-const OVERHEAD: usize = 26;
-
-/// The time of an event and its number: where it stands among all events.
-type Key = (Millis, u64);
-
-pub struct Event {
-    pub key: Key,
-    written_at: Millis,
-    message: String,
-}
-
-impl Event {
-    fn bytes(&self) -> usize {
-        self.message.len() + OVERHEAD
-    }
-}
+const MAX_BATCH: usize = 1_048_576;
+const MAX_EVENTS: usize = 10_000;
+const MAX_AGE: Millis = 14 * DAY;
+const MAX_AHEAD: Millis = 2 * 60 * 60 * 1000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,78 +56,11 @@ pub struct Filter {
     limit: Option<i64>,
 }
 
-impl Stream {
-    /// Forgets the first events for as long as `is_gone` says so, and returns how many bytes they took.
-    pub fn forget(&mut self, is_gone: impl Fn(&Event) -> bool) -> usize {
-        let mut freed = 0;
-        while let Some(event) = self.events.pop_front_if(|event| is_gone(event)) {
-            freed += event.bytes();
-        }
-        self.bytes -= freed;
-        freed
-    }
-}
-
-impl State {
-    /// Adds events to a stream, if it exists.
-    pub fn add(
-        &mut self,
-        group: &str,
-        stream: &str,
-        now: Millis,
-        events: impl IntoIterator<Item = (Millis, String)>,
-    ) {
-        let streams = self.groups.get_mut(group).map(|group| &mut group.streams);
-        let Some(stream) = streams.and_then(|streams| streams.get_mut(stream)) else {
-            return;
-        };
-        for (time, message) in events {
-            self.feed.emit(|| feed::Event::Log {
-                group,
-                line: message.as_str().into(),
-            });
-            self.events += 1;
-            let event = Event {
-                key: (time, self.events),
-                written_at: now,
-                message,
-            };
-            stream.bytes += event.bytes();
-            self.bytes += event.bytes();
-            stream.written_at = Some(now);
-            let at = stream.events.partition_point(|other| other.key < event.key);
-            stream.events.insert(at, event);
-        }
-        while self.bytes > MOST_BYTES {
-            self.make_room();
-        }
-    }
-
-    /// Takes the older half of the fullest stream.
-    fn make_room(&mut self) {
-        let streams = self
-            .groups
-            .values_mut()
-            .flat_map(|group| group.streams.values_mut());
-        let Some(fullest) = streams.max_by_key(|stream| stream.bytes) else {
-            return;
-        };
-        let half = fullest.events.len().div_ceil(2);
-        let freed: usize = fullest
-            .events
-            .drain(..half)
-            .map(|event| event.bytes())
-            .sum();
-        fullest.bytes -= freed;
-        self.bytes -= freed;
-    }
-}
-
 impl Logs {
     pub(super) fn put_log_events(&self, input: Put) -> Result<Value, ApiError> {
         let events = &input.log_events;
-        if events.is_empty() || events.len() > MOST_EVENTS {
-            let rule = format!("have length from 1 to {MOST_EVENTS}");
+        if events.is_empty() || events.len() > MAX_EVENTS {
+            let rule = format!("have length from 1 to {MAX_EVENTS}");
             return Err(constraint("[…]", "logEvents", &rule));
         }
         if events.iter().any(|event| event.message.is_empty()) {
@@ -159,9 +74,9 @@ impl Logs {
             .iter()
             .map(|event| event.message.len() + OVERHEAD)
             .sum();
-        if bytes > LARGEST_BATCH {
+        if bytes > MAX_BATCH {
             return Err(invalid(format!(
-                "Upload too large: {bytes} bytes exceeds limit of {LARGEST_BATCH}"
+                "Upload too large: {bytes} bytes exceeds limit of {MAX_BATCH}"
             )));
         }
         if !events.is_sorted_by_key(|event| event.timestamp) {
@@ -180,9 +95,9 @@ impl Logs {
         state.stream(group, stream)?;
         let retention = state.group(group)?.retention_days.map(|days| days * DAY);
         let before = |time: Millis| events.partition_point(|event| event.timestamp < time);
-        let too_old = before(now.saturating_sub(OLDEST));
+        let too_old = before(now.saturating_sub(MAX_AGE));
         let expired = retention.map_or(0, |kept| before(now.saturating_sub(kept)));
-        let too_new = before(now + NEWEST + 1);
+        let too_new = before(now + MAX_AHEAD + 1);
         let mut rejected = json!({});
         if too_old > 0 {
             rejected["tooOldLogEventEndIndex"] = too_old.into();
@@ -206,7 +121,7 @@ impl Logs {
 
     pub(super) fn get_log_events(&self, input: Get) -> Result<Value, ApiError> {
         let group = input.group.name()?;
-        let most = limit(input.limit, MOST_EVENTS)?;
+        let most = limit(input.limit, MAX_EVENTS)?;
         let token = input.next_token.as_deref().map(Token::parse).transpose()?;
         let from = input.start_time.unwrap_or(0);
         let until = input.end_time.unwrap_or(Millis::MAX);
@@ -258,7 +173,7 @@ impl Logs {
 
     pub(super) fn filter_log_events(&self, input: Filter) -> Result<Value, ApiError> {
         let group = input.group.name()?;
-        let most = limit(input.limit, MOST_EVENTS)?;
+        let most = limit(input.limit, MAX_EVENTS)?;
         let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or_default())?;
         let names = input.log_stream_names.unwrap_or_default();
         if !names.is_empty() && input.log_stream_name_prefix.is_some() {
@@ -314,10 +229,10 @@ impl Logs {
 
 /// How many of these events fit into one answer: at least one, if there are any.
 fn fitting<'a>(events: impl Iterator<Item = &'a Event>, most: usize) -> usize {
-    let mut left = LARGEST_BATCH;
+    let mut left = MAX_BATCH;
     let fits = |event: &&Event| {
         let bytes = event.bytes();
-        let fits = bytes <= left || left == LARGEST_BATCH;
+        let fits = bytes <= left || left == MAX_BATCH;
         left = left.saturating_sub(bytes);
         fits
     };

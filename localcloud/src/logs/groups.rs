@@ -1,16 +1,15 @@
 //! Groups and streams: made, listed, deleted, and for how long a group keeps its events.
 
-use super::{
-    constraint, invalid, limit, Group, Logs, State, Stream, DAY, MOST_GROUPS, MOST_STREAMS,
+use super::request::{
+    constraint, group_arn, invalid, limit, open, page, with_token, GroupReference,
 };
-use crate::account;
+use super::state::{Group, Logs, Stream};
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
-use base64::prelude::{Engine, BASE64_STANDARD};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{json, Value};
 
+const MAX_NAME: usize = 512;
 const PAGE: usize = 50;
 const RETENTION_DAYS: [u64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -71,96 +70,6 @@ pub struct DescribeStreams {
     descending: bool,
     next_token: Option<String>,
     limit: Option<i64>,
-}
-
-/// A group by its name or by its ARN.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupReference {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
-}
-
-impl GroupReference {
-    pub fn name(&self) -> Result<&str, ApiError> {
-        match (&self.log_group_name, &self.log_group_identifier) {
-            (Some(name), None) => Ok(name),
-            (None, Some(identifier)) => {
-                let name = identifier.strip_prefix(&group_arn(""));
-                Ok(name.map_or(identifier, |name| name.strip_suffix(":*").unwrap_or(name)))
-            }
-            (Some(_), Some(_)) => Err(invalid(
-                "Exactly one of logGroupName and logGroupIdentifier must be specified.",
-            )),
-            (None, None) => Err(invalid(
-                "1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null",
-            )),
-        }
-    }
-}
-
-pub fn group_arn(name: &str) -> String {
-    account::arn("logs", format!("log-group:{name}"))
-}
-
-impl State {
-    pub fn group(&mut self, name: &str) -> Result<&mut Group, ApiError> {
-        let group = self.groups.get_mut(name);
-        group.ok_or_else(|| no_such("The specified log group does not exist."))
-    }
-
-    pub fn stream(&mut self, group: &str, name: &str) -> Result<&mut Stream, ApiError> {
-        let stream = self.group(group)?.streams.get_mut(name);
-        stream.ok_or_else(|| no_such("The specified log stream does not exist."))
-    }
-
-    /// Makes a group unless there is one.
-    pub fn make_group(&mut self, name: &str, now: Millis) -> Result<(), ApiError> {
-        if self.groups.contains_key(name) {
-            return Ok(());
-        }
-        if self.groups.len() == MOST_GROUPS {
-            return Err(full(&format!("{MOST_GROUPS} log groups")));
-        }
-        let group = Group {
-            created_at: now,
-            retention_days: None,
-            streams: Default::default(),
-        };
-        self.groups.insert(name.to_owned(), group);
-        Ok(())
-    }
-
-    /// Makes a stream of a group that exists, unless there is one.
-    pub fn make_stream(&mut self, group: &str, name: &str, now: Millis) -> Result<(), ApiError> {
-        let streams: usize = self.groups.values().map(|group| group.streams.len()).sum();
-        let group = self.group(group)?;
-        if group.streams.contains_key(name) {
-            return Ok(());
-        }
-        if streams >= MOST_STREAMS {
-            return Err(full(&format!("{MOST_STREAMS} log streams")));
-        }
-        let stream = Stream {
-            created_at: now,
-            ..Stream::default()
-        };
-        group.streams.insert(name.to_owned(), stream);
-        Ok(())
-    }
-
-    /// Forgets the events that are past their group's retention.
-    pub fn expire(&mut self, now: Millis) {
-        for group in self.groups.values_mut() {
-            let Some(days) = group.retention_days else {
-                continue;
-            };
-            let kept_from = now.saturating_sub(days * DAY);
-            for stream in group.streams.values_mut() {
-                self.bytes -= stream.forget(|event| event.key.0 < kept_from);
-            }
-        }
-    }
 }
 
 impl Logs {
@@ -229,9 +138,11 @@ impl Logs {
                 && after.as_ref().is_none_or(|after| *name > after)
         });
         let (shown, token) = page(groups, most, |(name, _)| *name);
+        // As recorded: a search by a pattern answers with less.
+        let by_pattern = !part.is_empty();
         let shown: Vec<_> = shown
             .into_iter()
-            .map(|(name, group)| show_group(name, group))
+            .map(|(name, group)| show_group(name, group, by_pattern))
             .collect();
         Ok(with_token(json!({ "logGroups": shown }), token))
     }
@@ -257,8 +168,15 @@ impl Logs {
 
     pub(super) fn create_log_stream(&self, input: NamedStream) -> Result<Value, ApiError> {
         let (group, name) = (&input.log_group_name, &input.log_stream_name);
-        if name.is_empty() || name.chars().count() > 512 || name.contains([':', '*']) {
-            let rule = "satisfy regular expression pattern: [^:*]*, and have 1 to 512 characters";
+        if name.chars().count() > MAX_NAME {
+            return Err(too_long());
+        }
+        if name.is_empty() {
+            let rule = "have length greater than or equal to 1";
+            return Err(constraint(name, "logStreamName", rule));
+        }
+        if name.contains([':', '*']) {
+            let rule = "satisfy regular expression pattern: [^:*]*";
             return Err(constraint(name, "logStreamName", rule));
         }
         let (mut state, now) = self.present();
@@ -324,7 +242,7 @@ impl Logs {
     }
 }
 
-fn show_group(name: &str, group: &Group) -> Value {
+fn show_group(name: &str, group: &Group, by_pattern: bool) -> Value {
     let arn = group_arn(name);
     let streams = group.streams.values();
     let mut shown = json!({
@@ -334,8 +252,11 @@ fn show_group(name: &str, group: &Group) -> Value {
         "arn": format!("{arn}:*"),
         "logGroupArn": arn,
         "logGroupClass": "STANDARD",
-        "storedBytes": streams.map(|stream| stream.bytes).sum::<usize>(),
     });
+    if !by_pattern {
+        shown["storedBytes"] = json!(streams.map(|stream| stream.bytes).sum::<usize>());
+        shown["deletionProtectionEnabled"] = json!(false);
+    }
     if let Some(days) = group.retention_days {
         shown["retentionInDays"] = days.into();
     }
@@ -359,10 +280,23 @@ fn show_stream(group: &str, name: &str, stream: &Stream) -> Value {
     shown
 }
 
+fn too_long() -> ApiError {
+    invalid(format!(
+        "Invalid LogGroup or LogStream, both must have length less than or equal to {MAX_NAME}."
+    ))
+}
+
 fn check_group_name(name: &str, member: &str) -> Result<(), ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#".contains(c);
-    if name.is_empty() || name.len() > 512 {
-        return Err(constraint(name, member, "have length from 1 to 512"));
+    if name.len() > MAX_NAME {
+        return Err(too_long());
+    }
+    if name.is_empty() {
+        return Err(constraint(
+            name,
+            member,
+            "have length greater than or equal to 1",
+        ));
     }
     match name.chars().all(allowed) {
         true => Ok(()),
@@ -380,54 +314,6 @@ fn refuse(left_out: &[(&str, bool)]) -> Result<(), ApiError> {
     }
 }
 
-/// The first items and, when there are more, a token that says where they begin.
-fn page<'a, T, K: Serialize + 'a>(
-    items: impl Iterator<Item = T>,
-    most: usize,
-    place: impl Fn(&T) -> &'a K,
-) -> (Vec<T>, Option<String>) {
-    let mut items = items.peekable();
-    let page: Vec<_> = items.by_ref().take(most).collect();
-    let more = items.peek().is_some();
-    let token = page.last().filter(|_| more).map(|last| seal(place(last)));
-    (page, token)
-}
-
-/// A place in a list as a token.
-pub fn seal(place: &impl Serialize) -> String {
-    BASE64_STANDARD.encode(json!(place).to_string())
-}
-
-/// The place that a token names.
-pub fn open<T: DeserializeOwned>(token: Option<String>) -> Result<Option<T>, ApiError> {
-    let Some(token) = token else {
-        return Ok(None);
-    };
-    let place = BASE64_STANDARD.decode(token).ok();
-    let place = place.and_then(|place| serde_json::from_slice(&place).ok());
-    place
-        .map(Some)
-        .ok_or_else(|| invalid("The specified nextToken is invalid."))
-}
-
-pub fn with_token(mut output: Value, token: Option<String>) -> Value {
-    if let Some(token) = token {
-        output["nextToken"] = token.into();
-    }
-    output
-}
-
-fn no_such(message: &str) -> ApiError {
-    ApiError::sender("ResourceNotFoundException", message)
-}
-
 fn exists(message: &str) -> ApiError {
     ApiError::sender("ResourceAlreadyExistsException", message)
-}
-
-fn full(what: &str) -> ApiError {
-    ApiError::sender(
-        "LimitExceededException",
-        format!("Resource limit exceeded: this lab keeps {what}."),
-    )
 }

@@ -1,10 +1,10 @@
 //! Filter patterns for messages of plain text: words and phrases that must, may or must not be there.
 //! See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>.
 
-use super::invalid;
+use super::request::{constraint, invalid};
 use crate::wire::error::ApiError;
 
-const LONGEST: usize = 1024;
+const MAX_PATTERN: usize = 1024;
 
 /// What a message must look like.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,11 +24,9 @@ impl Pattern {
     ///
     /// AWS's `InvalidParameterException`; also for the patterns that this lab leaves out.
     pub fn parse(text: &str) -> Result<Self, ApiError> {
-        if text.chars().count() > LONGEST {
-            return Err(invalid(format!(
-                "1 validation error detected: Value at 'filterPattern' failed to satisfy constraint: \
-                 Member must have length less than or equal to {LONGEST}"
-            )));
+        if text.chars().count() > MAX_PATTERN {
+            let rule = format!("have length less than or equal to {MAX_PATTERN}");
+            return Err(constraint(text, "filterPattern", &rule));
         }
         // Differs from AWS: filter-patterns: those for JSON, for fields between spaces and with regular expressions are refused.
         if text.trim_start().starts_with(['{', '[', '%']) {

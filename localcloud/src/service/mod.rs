@@ -46,7 +46,7 @@ impl std::error::Error for Lost {}
 /// method, POST, tells from one for a page.
 pub fn max_body(head: &Parts) -> Option<usize> {
     if lambda::Call::find(&head.method, &head.uri).is_some() {
-        return Some(lambda::LARGEST_REQUEST);
+        return Some(lambda::MAX_REQUEST);
     }
     signed_for(&head.headers).map(|_| MAX_BODY)
 }
@@ -126,6 +126,8 @@ struct Call<'a> {
     input: Input<'a>,
     /// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
     base: String,
+    /// What the call was signed with.
+    access_key: Option<&'a str>,
 }
 
 /// What the operation is given, as the service takes it.
@@ -161,7 +163,13 @@ impl<'a> Request<'a> {
         if let Some(target) = head.headers.get("x-amz-target") {
             return Self::json(head, target.to_str().unwrap_or_default(), body);
         }
-        let form = Form::parse(body);
+        // A GET has the parameters in its URL. It comes here when it is signed: any page could make a browser send others.
+        let url = head.uri.query().unwrap_or_default();
+        let form = Form::parse(if body.is_empty() {
+            url.as_bytes()
+        } else {
+            body
+        });
         match signed_for(&head.headers) {
             Some(service) if form.get("Action").is_none() => Self::strange(head, service),
             service => Self::query(head, form, service),
@@ -169,7 +177,7 @@ impl<'a> Request<'a> {
     }
 
     fn new(
-        head: &Parts,
+        head: &'a Parts,
         found: Option<(&'static Service, &'static Protocol)>,
         unknown: impl FnOnce() -> (Cow<'a, str>, Protocol),
         operation: impl Into<Cow<'a, str>>,
@@ -186,6 +194,7 @@ impl<'a> Request<'a> {
             operation: operation.into(),
             input,
             base: base_url(&head.headers, &head.uri),
+            access_key: credential(&head.headers).and_then(|mut parts| parts.next()),
         };
         Self {
             service,
@@ -279,14 +288,16 @@ fn find(
 }
 
 /// The service that the signature is for, such as `s3`.
-/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>.
 fn signed_for(headers: &HeaderMap) -> Option<&str> {
+    credential(headers)?.nth(3)
+}
+
+/// The parts of the credential in a signature: the access key, the date, the region, the service.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>.
+fn credential(headers: &HeaderMap) -> Option<impl Iterator<Item = &str>> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let credential = signature
-        .strip_prefix("AWS4-")?
-        .split_once("Credential=")?
-        .1;
-    credential.split([',', ' ']).next()?.split('/').nth(3)
+    let (_, credential) = signature.strip_prefix("AWS4-")?.split_once("Credential=")?;
+    Some(credential.split([',', ' ']).next()?.split('/'))
 }
 
 /// Whether this may stand in a namespace.

@@ -159,7 +159,12 @@ pub static SERVICES: [Service; 7] = [
             Protocol::Query(Query::plain("https://sts.amazonaws.com/doc/2011-06-15/")),
         )],
         throttle: |_| ("Throttling", 400),
-        call: |_, call| Box::pin(async move { sts::call(&call.operation).map(Output::document) }),
+        call: |cloud, call| {
+            Box::pin(async move {
+                let identity = sts::call(&call.operation, &cloud.iam, call.access_key);
+                identity.map(Output::document)
+            })
+        },
         note_refused: |_, _, _| {},
     },
 ];

@@ -11,11 +11,12 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>.
 
 use super::message::Message;
-use super::messages::{Counts, Delivery, Messages, OverLimit, Passed, Receive, Received, Refusal};
-use super::queue::{LONGEST_IN_FLIGHT, MOST_IN_FLIGHT};
+use super::queue::MAX_TIME_IN_FLIGHT;
 use super::receipt::{Receipt, Receipts};
+use super::store::{Counts, Delivery, OverLimit, Passed, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
 use crate::ids;
+use crate::quotas::IN_FLIGHT_FIFO;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
@@ -60,10 +61,15 @@ struct Group {
 }
 
 impl Group {
-    /// Those that may be handed out, in order: all that stand before the first in flight.
-    fn free(&self) -> impl Iterator<Item = Sequence> + '_ {
-        let end = self.in_flight.first().copied().unwrap_or(Sequence::MAX);
-        self.waiting.range(..end).copied()
+    /// Before this place messages may be handed out: that of the first in flight.
+    fn end(&self) -> Sequence {
+        self.in_flight.first().copied().unwrap_or(Sequence::MAX)
+    }
+
+    /// The first that may be handed out.
+    fn first_free(&self) -> Option<Sequence> {
+        let first = self.waiting.first().copied();
+        first.filter(|first| *first < self.end())
     }
 }
 // ANCHOR_END: group
@@ -108,12 +114,12 @@ impl Fifo {
     /// Works on a group, and afterwards lists it among the ready ones if it is.
     fn with_group(&mut self, name: &Arc<str>, work: impl FnOnce(&mut Group)) {
         let group = self.groups.entry(name.clone()).or_default();
-        if let Some(first) = group.free().next() {
+        if let Some(first) = group.first_free() {
             self.ready
                 .remove(&(self.messages[&first].turn, name.clone()));
         }
         work(group);
-        let first = group.free().next().map(|first| &self.messages[&first]);
+        let first = group.first_free().map(|first| &self.messages[&first]);
         let is_empty = group.waiting.is_empty() && group.in_flight.is_empty();
         if let Some(first) = first.filter(|first| !first.state.is_delayed()) {
             self.ready.insert((first.turn, name.clone()));
@@ -132,10 +138,14 @@ impl Fifo {
         receive: &Receive,
         received: &mut Received,
     ) {
-        let in_order: Vec<_> = self.groups[group].free().take(receive.most).collect();
-        for sequence in in_order {
+        // Where it was before this receive, whose own messages don't hold each other up.
+        let end = self.groups[group].end();
+        let mut next = self.groups[group].first_free();
+        while let Some(sequence) = next {
             let stored = &self.messages[&sequence];
-            if stored.state.is_delayed() || received.deliveries.len() == receive.most {
+            let is_full =
+                received.deliveries.len() == receive.most || self.in_flight == IN_FLIGHT_FIFO;
+            if stored.state.is_delayed() || is_full {
                 break;
             }
             let receives = stored.message.receives;
@@ -145,6 +155,8 @@ impl Fifo {
                 let delivery = self.deliver(now, sequence, receive.visibility_timeout);
                 received.deliveries.push(delivery);
             }
+            let line = self.groups.get(group).map(|group| &group.waiting);
+            next = line.and_then(|line| line.range(sequence + 1..end).next().copied());
         }
     }
     // ANCHOR_END: hand_out
@@ -248,7 +260,7 @@ impl State {
     }
 }
 
-impl Messages for Fifo {
+impl Store for Fifo {
     fn new_message_id(&mut self) -> String {
         ids::uuid(&mut self.random)
     }
@@ -290,7 +302,7 @@ impl Messages for Fifo {
         _repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
         let mut received = Received::default();
-        while received.deliveries.len() < receive.most && self.in_flight < MOST_IN_FLIGHT {
+        while received.deliveries.len() < receive.most && self.in_flight < IN_FLIGHT_FIFO {
             let Some((_, group)) = self.ready.first().cloned() else {
                 break;
             };
@@ -338,7 +350,7 @@ impl Messages for Fifo {
     ) -> Result<Arc<Message>, Refusal> {
         let sequence = self.in_flight(receipt_handle)?;
         let stored = self.stored(sequence);
-        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
+        if now + timeout > stored.received_at + MAX_TIME_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
         stored.changed = true;
@@ -408,7 +420,7 @@ impl Messages for Fifo {
             let Some((_, group)) = self.ready.first() else {
                 break;
             };
-            let first = self.groups[group].free().next();
+            let first = self.groups[group].first_free();
             taken.extend(first.and_then(|first| self.remove(first)));
         }
         taken

@@ -1,6 +1,7 @@
 //! A message: its body and attributes, what of them is valid, and their MD5s, which the SDKs verify.
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
 
+use super::errors::invalid_parameter;
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message, or all messages of a batch: 1 MiB.
-pub const LARGEST: usize = 1024 * 1024;
-const MOST_ATTRIBUTES: usize = 10;
+pub const MAX_SIZE: usize = crate::quotas::MESSAGE_SIZE;
+const MAX_ATTRIBUTES: usize = 10;
 /// How long an attribute's name, and its type, may be.
 const MAX_NAME: usize = 256;
 
@@ -96,9 +97,9 @@ fn check_characters(text: &str, place: &str) -> Result<(), ApiError> {
 
 /// Checks the names, types and values of message attributes.
 pub fn check_attributes(attributes: &Attributes) -> Result<(), ApiError> {
-    if attributes.len() > MOST_ATTRIBUTES {
-        return Err(invalid(format!(
-            "Number of message attributes [{}] exceeds the allowed maximum [{MOST_ATTRIBUTES}].",
+    if attributes.len() > MAX_ATTRIBUTES {
+        return Err(invalid_parameter(format!(
+            "Number of message attributes [{}] exceeds the allowed maximum [{MAX_ATTRIBUTES}].",
             attributes.len()
         )));
     }
@@ -113,16 +114,28 @@ pub fn check_attributes(attributes: &Attributes) -> Result<(), ApiError> {
 pub fn check_system_attributes(attributes: &Attributes) -> Result<(), ApiError> {
     for (name, value) in attributes {
         if name != "AWSTraceHeader" {
-            return Err(invalid(format!(
+            return Err(invalid_parameter(format!(
                 "Message system attribute name '{name}' is invalid."
             )));
         }
         value.check(name)?;
         if value.data_type != "String" {
-            return Err(invalid(format!(
+            return Err(invalid_parameter(format!(
                 "The type of message system attribute '{name}' is invalid. You must use only the String type."
             )));
         }
+    }
+    Ok(())
+}
+
+/// A group id and a deduplication id have 1 to 128 alphanumeric or punctuation characters.
+pub fn check_token(parameter: &str, token: &str) -> Result<(), ApiError> {
+    let characters = token.bytes().all(|b| b.is_ascii_graphic());
+    if token.is_empty() || token.len() > 128 || !characters {
+        return Err(invalid_parameter(format!(
+            "Value {token} for parameter {parameter} is invalid. Reason: {parameter} can only include alphanumeric \
+             and punctuation characters. 1 to 128 in length."
+        )));
     }
     Ok(())
 }
@@ -135,7 +148,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     let lower = name.to_ascii_lowercase();
     let reserved = lower.starts_with("aws.") || lower.starts_with("amazon.");
     if name.is_empty() || name.chars().count() > MAX_NAME || !characters || dots || reserved {
-        return Err(invalid(format!(
+        return Err(invalid_parameter(format!(
             "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), \
              hyphen (-), and period (.) characters; it must not start with AWS. or Amazon., start or end with a period, \
              or be longer than 256 characters."
@@ -147,7 +160,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 impl Value {
     fn check(&self, name: &str) -> Result<(), ApiError> {
         if self.data_type.len() > MAX_NAME {
-            return Err(invalid(format!(
+            return Err(invalid_parameter(format!(
                 "The type of message (user) attribute '{name}' is longer than {MAX_NAME} bytes."
             )));
         }
@@ -156,9 +169,9 @@ impl Value {
             "String" | "Number" => match &self.string_value {
                 Some(value) if !value.is_empty() => {
                     check_characters(value, &format!("message attribute '{name}'"))
-                        .map_err(|error| invalid(error.message))?;
+                        .map_err(|error| invalid_parameter(error.message))?;
                     if kind == "Number" && value.parse::<f64>().is_err() {
-                        return Err(invalid(format!(
+                        return Err(invalid_parameter(format!(
                             "Can't cast the value of message (user) attribute '{name}' to a number."
                         )));
                     }
@@ -170,10 +183,10 @@ impl Value {
                 Some(value) if STANDARD.decode(value).is_ok_and(|bytes| !bytes.is_empty()) => Ok(()),
                 _ => Err(self.missing(name, kind)),
             },
-            "" => Err(invalid(format!(
+            "" => Err(invalid_parameter(format!(
                 "The message (user) attribute '{name}' must contain a non-empty message attribute type."
             ))),
-            _ => Err(invalid(format!(
+            _ => Err(invalid_parameter(format!(
                 "The message (user) attribute '{name}' has an invalid message attribute type, the set of supported type \
                  prefixes is Binary, Number, and String."
             ))),
@@ -181,7 +194,7 @@ impl Value {
     }
 
     fn missing(&self, name: &str, kind: &str) -> ApiError {
-        invalid(format!(
+        invalid_parameter(format!(
             "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
         ))
     }
@@ -193,10 +206,6 @@ impl Value {
             (None, text) => (1, text.clone().unwrap_or_default().into_bytes()),
         }
     }
-}
-
-fn invalid(message: String) -> ApiError {
-    ApiError::sender("InvalidParameterValue", message).with_shape("InvalidParameterValueException")
 }
 
 /// The bytes that attributes count for in a message's size.

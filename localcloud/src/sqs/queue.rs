@@ -7,10 +7,8 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>.
 
 use super::message::Message;
-use super::messages::{
-    Counts, Delivery, Messages, OverLimit, Passed, Poll, Receive, Received, Refusal,
-};
 use super::receipt::{Receipt, Receipts};
+use super::store::{Counts, Delivery, OverLimit, Passed, Poll, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
 use crate::ids;
 use rand::rngs::SmallRng;
@@ -25,9 +23,9 @@ pub const HOSTS: usize = 8;
 /// How many of them a short poll asks.
 pub const HOSTS_OF_A_SHORT_POLL: usize = 5;
 /// How many messages of a queue may be in flight.
-pub const MOST_IN_FLIGHT: usize = 120_000;
+pub const MAX_IN_FLIGHT: usize = crate::quotas::IN_FLIGHT_STANDARD;
 /// How long a message may stay in flight after a receive, however often that is extended.
-pub const LONGEST_IN_FLIGHT: Millis = 12 * 60 * 60 * 1000;
+pub const MAX_TIME_IN_FLIGHT: Millis = crate::quotas::VISIBILITY_MAX as Millis * 1000;
 
 /// A message's place in the order in which the queue took them in.
 type Sequence = u64;
@@ -185,7 +183,7 @@ impl Queue {
     }
 }
 
-impl Messages for Queue {
+impl Store for Queue {
     fn new_message_id(&mut self) -> String {
         ids::uuid(&mut self.random)
     }
@@ -221,7 +219,7 @@ impl Messages for Queue {
         receive: &Receive,
         repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
-        if self.in_flight >= MOST_IN_FLIGHT {
+        if self.in_flight >= MAX_IN_FLIGHT {
             return Err(OverLimit);
         }
         let mut asked = self.ask_hosts(receive.poll);
@@ -277,7 +275,7 @@ impl Messages for Queue {
             .ok_or(Refusal::InvalidHandle)?;
         let sequence = receipt.sequence;
         let stored = self.messages.get(&sequence).ok_or(Refusal::Gone)?;
-        if now + timeout > stored.received_at + LONGEST_IN_FLIGHT {
+        if now + timeout > stored.received_at + MAX_TIME_IN_FLIGHT {
             return Err(Refusal::TooLong);
         }
         let message = stored.message.clone();

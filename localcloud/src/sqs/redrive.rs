@@ -1,7 +1,7 @@
 //! Dead-letter queues: which queue gives its messages up to which, and the tasks that move them back.
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>.
 
-use super::invalid_parameter;
+use super::errors::invalid_parameter;
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
 use serde_json::{json, Value};

@@ -46,6 +46,21 @@ impl ApiError {
         self
     }
 
+    /// AWS's answer to members that break rules of their shapes, each said by [`violation`]. The code is the
+    /// service's own, such as `ValidationException`.
+    pub fn validation(code: &str, violations: &[String]) -> Self {
+        let errors = match violations.len() {
+            1 => "error",
+            _ => "errors",
+        };
+        let message = format!(
+            "{} validation {errors} detected: {}",
+            violations.len(),
+            violations.join("; ")
+        );
+        Self::sender(code, message)
+    }
+
     /// What every service answers when it is asked for an operation that the lab leaves out.
     pub fn not_in_this_lab(service: &str, operation: &str) -> Self {
         Self::sender(
@@ -56,6 +71,13 @@ impl ApiError {
             ),
         )
     }
+}
+
+/// A member that breaks a rule, such as `Member must have length less than or equal to 64`: `Value 'a…' at
+/// 'functionName' failed to satisfy constraint: …`. No value: null.
+pub fn violation(value: Option<&str>, member: &str, rule: &str) -> String {
+    let value = value.map_or("null".to_owned(), |value| format!("'{value}'"));
+    format!("Value {value} at '{member}' failed to satisfy constraint: {rule}")
 }
 
 impl fmt::Display for ApiError {

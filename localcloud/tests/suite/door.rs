@@ -6,7 +6,7 @@ use localcloud::faults::{Fault, Kind};
 use localcloud::LocalCloud;
 use proptest::prelude::*;
 use serde_json::{json, Value};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 /// A cloud with one queue and one message in it.
@@ -185,7 +185,7 @@ fn http2_health(cloud: &localcloud::LocalCloud, headers: &[(&str, &str)]) -> boo
     }
     let mut stream = TcpStream::connect(cloud.address()).expect("it listens");
     stream
-        .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+        .set_read_timeout(Some(std::time::Duration::from_secs(20)))
         .expect("a timeout");
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let request = [preface, frame(4, 0, 0, &[]), frame(1, 0x05, 1, &block)].concat();
@@ -288,12 +288,19 @@ fn garbage_is_no_http_and_harms_nobody() {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\xff\x04",
     ] {
         let mut stream = TcpStream::connect(cloud.address()).expect("it listens");
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+            .expect("a timeout");
         stream.write_all(garbage).expect("it reads");
         stream
             .shutdown(std::net::Shutdown::Write)
             .expect("still open");
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
+        let ended = stream.read_to_end(&mut answer);
+        let is_open = ended.is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        });
+        assert!(!is_open, "{garbage:?} is still waited on after {answer:?}");
         assert!(!answer.starts_with(b"HTTP/1.1 2"), "{garbage:?}");
     }
     assert_kept(&cloud, &queue);

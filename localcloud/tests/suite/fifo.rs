@@ -6,7 +6,7 @@ use crate::support::*;
 use localcloud::faults::{Fault, Kind};
 use localcloud::sqs::fifo::Fifo;
 use localcloud::sqs::message::Message;
-use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
+use localcloud::sqs::store::{Counts, Poll, Receive, Refusal, Store};
 use localcloud::{LocalCloud, Options};
 use proptest::prelude::*;
 use serde_json::{json, Value};
@@ -611,6 +611,34 @@ fn a_dead_letter_leaves_the_middle_of_its_group() {
     delete(&cloud, &queue, &received[0]);
     assert_eq!(bodies(&receive_most(10)), ["a3"], "the group goes on");
     assert_eq!(bodies(&receive_short(&cloud, &dead)), ["a2"]);
+}
+
+#[test]
+fn dead_letters_cost_a_receive_none_of_its_places() {
+    let cloud = start_stopped();
+    create_fifo(&cloud, "dead.fifo", json!({}));
+    let policy = json!({
+        "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead.fifo",
+        "maxReceiveCount": 1,
+    });
+    let queue = create_fifo(
+        &cloud,
+        "q.fifo",
+        json!({"RedrivePolicy": policy.to_string()}),
+    );
+    for name in ["a1", "a2", "a3", "a4"] {
+        sqs(&cloud, "SendMessage", input(&queue, "a", name, name));
+    }
+    let one = json!({"QueueUrl": queue, "VisibilityTimeout": 0});
+    sqs(&cloud, "ReceiveMessage", one);
+    let two = json!({"QueueUrl": queue, "MaxNumberOfMessages": 2});
+    let answer = sqs(&cloud, "ReceiveMessage", two);
+    let received = answer["Messages"].as_array().expect("two");
+    assert_eq!(
+        bodies(received),
+        ["a2", "a3"],
+        "a1 was received often enough"
+    );
 }
 
 #[test]

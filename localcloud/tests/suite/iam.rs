@@ -108,7 +108,9 @@ fn a_role_is_created_shown_changed_and_deleted() {
         ],
     );
     assert_eq!(all(&created, "Arn"), ["arn:aws:iam::000000000000:role/a/r"]);
-    assert_eq!(all(&created, "MaxSessionDuration"), ["3600"]);
+    assert_eq!(all(&created, "MaxSessionDuration"), [""; 0]);
+    let got = account.ok("GetRole", &[role]);
+    assert_eq!(all(&got, "MaxSessionDuration"), ["3600"]);
     let id = &all(&created, "RoleId")[0];
     assert!(id.starts_with("AROA") && id.len() == 21, "{id}");
     let date = &all(&created, "CreateDate")[0];
@@ -394,7 +396,9 @@ fn what_is_wrong_is_answered_in_words() {
         ("PutRolePolicy", vec![("RoleName", "r"), ("PolicyName", "p"), ("PolicyDocument", TRUST)], "400 MalformedPolicyDocument: Policy document should not specify a principal."),
         ("PutRolePolicy", vec![("RoleName", "r"), ("PolicyName", "p"), ("PolicyDocument", &*fat)], "409 LimitExceeded: "),
         ("GetRolePolicy", vec![("RoleName", "r"), ("PolicyName", "p")], "404 NoSuchEntity: The role policy with name p cannot be found."),
-        ("AttachRolePolicy", vec![("RoleName", "r"), ("PolicyArn", "AWSLambdaSQSQueueExecutionRole")], "400 InvalidInput: ARN AWSLambdaSQSQueueExecutionRole is not valid."),
+        ("AttachRolePolicy", vec![("RoleName", "r"), ("PolicyArn", "AWSLambdaSQSQueueExecutionRole")], "400 ValidationError: Invalid ARN:  Could not be parsed!"),
+        ("AttachRolePolicy", vec![("RoleName", "r"), ("PolicyArn", "arn:aws:iam::000000000000:policy/none")], "404 NoSuchEntity: Policy arn:aws:iam::000000000000:policy/none does not exist or is not attachable."),
+        ("AttachRolePolicy", vec![("RoleName", "r"), ("PolicyArn", "arn")], "400 ValidationError: 1 validation error detected: Value 'arn' at 'policyArn'"),
         ("ListPolicies", vec![("Scope", "Mine")], "400 ValidationError: 1 validation error detected: Value 'Mine' at 'scope'"),
         ("CreateUser", vec![], "400 UnknownOperationException: iam CreateUser is not in this lab."),
     ] {

@@ -370,11 +370,29 @@ fn events_go_when_their_retention_is_over() {
 }
 
 #[test]
+fn a_search_for_groups_by_a_pattern_tells_less() {
+    let cloud = with_stream();
+    let described = |input: Value| logs(&cloud, "DescribeLogGroups", input)["logGroups"][0].clone();
+    let mut group = described(json!({ "logGroupNamePrefix": "g" }));
+    assert_eq!(group["deletionProtectionEnabled"], false);
+    assert_eq!(group["storedBytes"], 0);
+    let fields = group.as_object_mut().expect("a group");
+    fields.remove("deletionProtectionEnabled");
+    fields.remove("storedBytes");
+    assert_eq!(described(json!({ "logGroupNamePattern": "g" })), group);
+}
+
+#[test]
 fn what_is_wrong_is_answered_in_words() {
     let cloud = with_stream();
     let group = |name: &str| json!({ "logGroupName": name });
     for (operation, input, code, message) in [
         ("CreateLogGroup", group("a b"), "InvalidParameterException", "1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern"),
+        ("CreateLogGroup", group(&"x".repeat(513)), "InvalidParameterException", "Invalid LogGroup or LogStream, both must have length less than or equal to 512."),
+        ("CreateLogStream", json!({ "logGroupName": "g", "logStreamName": "x".repeat(513) }), "InvalidParameterException", "Invalid LogGroup or LogStream, both must have length less than or equal to 512."),
+        ("DescribeLogStreams", json!({ "logGroupName": "g", "logGroupIdentifier": "g" }), "ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters."),
+        ("GetLogEvents", json!({ "logGroupName": "g", "logStreamName": "s", "limit": 10_001 }), "InvalidParameterException", "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000"),
+        ("DescribeLogGroups", json!({ "logGroupNamePrefix": "g", "logGroupNamePattern": "g" }), "InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."),
         ("CreateLogGroup", group(""), "InvalidParameterException", "1 validation error detected"),
         ("CreateLogGroup", json!({}), "SerializationException", ""),
         ("CreateLogGroup", json!({ "logGroupName": "h", "tags": { "a": "b" } }), "InvalidParameterException", "tags is not in this lab."),

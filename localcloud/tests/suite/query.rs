@@ -367,7 +367,9 @@ fn queues_are_described_and_looked_after() {
         "{task}"
     );
     let over = raw(&cloud, "CancelMessageMoveTask", &[("TaskHandle", "x")]);
-    assert_eq!(text(&over.body, "Code"), "ResourceNotFoundException");
+    let (code, message) = sqs_error(&cloud, "CancelMessageMoveTask", json!({"TaskHandle": "x"}));
+    assert_eq!(text(&over.body, "Code"), code);
+    assert_eq!(text(&over.body, "Message"), message);
 
     done(&cloud, "PurgeQueue", &[("QueueUrl", &url)]);
     done(&cloud, "DeleteQueue", &[("QueueUrl", &url)]);
@@ -440,12 +442,22 @@ fn the_url_of_a_queue_takes_calls_for_it() {
 
 /// A request of a service outside this lab, with its signature.
 fn signed(method: &str, service: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    signed_to(method, "/", service, headers, body)
+}
+
+fn signed_to(
+    method: &str,
+    path: &str,
+    service: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Vec<u8> {
     let signature = format!(
         "AWS4-HMAC-SHA256 Credential=AKIAREADER/20261125/us-east-1/{service}/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature=0"
     );
     let headers = [headers, &[("authorization", &*signature)]].concat();
-    request(method, "/", &headers, body.as_bytes())
+    request(method, path, &headers, body.as_bytes())
 }
 
 #[test]
@@ -490,6 +502,29 @@ fn a_service_outside_this_lab_is_answered_in_its_own_protocol() {
     // A browser's request has no signature: it gets the page.
     let page = exchange(&cloud, &request("GET", "/", &[], b"")).expect("an answer");
     assert_eq!(page.status, 404);
+}
+
+#[test]
+fn a_get_is_taken_from_a_program_only() {
+    let cloud = start();
+    let url = queue(&cloud, "q", &[]);
+    let path = "/000000000000/q?Action=SendMessage&MessageBody=a%20b&Version=2012-11-05";
+    let answer = exchange(&cloud, &signed_to("GET", path, "sqs", &[], "")).expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let received = result(
+        &cloud,
+        "ReceiveMessage",
+        &[("QueueUrl", &url), ("WaitTimeSeconds", "1")],
+    );
+    assert_eq!(text(&received, "Body"), "a b");
+    // A picture on any page of the web could have this address.
+    let unsigned = exchange(&cloud, &request("GET", path, &[], b"")).expect("an answer");
+    assert_eq!(unsigned.status, 404);
+    let of_a_page = ("origin", "http://localhost:3000");
+    let page =
+        exchange(&cloud, &signed_to("GET", path, "sqs", &[of_a_page], "")).expect("an answer");
+    assert_eq!(page.status, 403);
+    assert_eq!(counts(&cloud, &url), (0, 1, 0));
 }
 
 proptest! {

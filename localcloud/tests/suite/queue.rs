@@ -6,8 +6,8 @@
 use crate::support::model::*;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use localcloud::sqs::messages::{Counts, Messages, Poll, Receive, Refusal};
-use localcloud::sqs::queue::{Queue, LONGEST_IN_FLIGHT};
+use localcloud::sqs::queue::{Queue, MAX_TIME_IN_FLIGHT};
+use localcloud::sqs::store::{Counts, Poll, Receive, Refusal, Store};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (1..=10usize, 0..20_000u64, any::<bool>(), prop::option::weighted(0.3, 1..4u32), prop::bool::weighted(0.1))
             .prop_map(|(most, timeout, short, max, repeated)| Step::Receive { most, timeout, short, max, repeated }),
         4 => any::<prop::sample::Index>().prop_map(Step::Delete),
-        3 => (any::<prop::sample::Index>(), prop_oneof![Just(0), 1..30_000u64, Just(LONGEST_IN_FLIGHT)])
+        3 => (any::<prop::sample::Index>(), prop_oneof![Just(0), 1..30_000u64, Just(MAX_TIME_IN_FLIGHT)])
             .prop_map(|(handle, timeout)| Step::Change { handle, timeout }),
         4 => prop_oneof![0..2_000u64, 2_000..30_000u64, Just(RETENTION)].prop_map(Step::Pass),
         1 => Just(Step::Purge),
@@ -252,7 +252,7 @@ fn run(seed: u64, steps: Vec<Step>, repeats: bool) -> Result<(), TestCaseError> 
                 let expected = match model.by_place(&handle) {
                     None => Err(Refusal::Gone),
                     Some(at)
-                        if now + timeout > model.copies[at].received_at + LONGEST_IN_FLIGHT =>
+                        if now + timeout > model.copies[at].received_at + MAX_TIME_IN_FLIGHT =>
                     {
                         Err(Refusal::TooLong)
                     }
@@ -299,7 +299,7 @@ fn drain(mut queue: Queue, mut model: Model) -> Result<(), TestCaseError> {
     let receive = Receive {
         poll: Poll::Long,
         most: 10,
-        visibility_timeout: LONGEST_IN_FLIGHT,
+        visibility_timeout: MAX_TIME_IN_FLIGHT,
         max_receive_count: None,
     };
     loop {
@@ -399,7 +399,7 @@ fn order_is_best_effort() {
 fn too_many_in_flight_is_an_error() {
     let mut queue = Queue::new(1);
     let one = message("m".to_owned(), None, START);
-    for _ in 0..localcloud::sqs::queue::MOST_IN_FLIGHT + 1 {
+    for _ in 0..localcloud::sqs::queue::MAX_IN_FLIGHT + 1 {
         queue.put(START, one.clone(), 0);
     }
     let receive = Receive {
@@ -408,7 +408,7 @@ fn too_many_in_flight_is_an_error() {
         visibility_timeout: 1,
         max_receive_count: None,
     };
-    while queue.counts().in_flight < localcloud::sqs::queue::MOST_IN_FLIGHT {
+    while queue.counts().in_flight < localcloud::sqs::queue::MAX_IN_FLIGHT {
         assert!(queue.receive(START, &receive, &mut || false).is_ok());
     }
     assert!(queue.receive(START, &receive, &mut || false).is_err());

@@ -6,7 +6,7 @@ use base64::Engine;
 use localcloud::clock::{Clock, Pace};
 use localcloud::events::Events;
 use localcloud::faults::{Fault, Faults, Kind};
-use localcloud::sqs::queue::MOST_IN_FLIGHT;
+use localcloud::sqs::queue::MAX_IN_FLIGHT;
 use localcloud::sqs::Sqs;
 use localcloud::LocalCloud;
 use serde_json::{json, Value};
@@ -244,7 +244,7 @@ async fn too_many_messages_in_flight_are_an_error_of_short_polls_only() {
         .map(|n| json!({"Id": n.to_string(), "MessageBody": "x"}))
         .collect();
     let ten = json!({"QueueUrl": "q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1});
-    for _ in 0..MOST_IN_FLIGHT / 10 {
+    for _ in 0..MAX_IN_FLIGHT / 10 {
         let batch = json!({"QueueUrl": "q", "Entries": entries});
         call("SendMessageBatch", batch).await.expect("sent");
         let received = call("ReceiveMessage", ten.clone()).await.expect("messages");

@@ -18,9 +18,9 @@ const HOUSE: &str = "
     lambda          kinesis sqs iam logs guard wire faults events
     kinesis         wire faults events
     sqs             wire faults events
+    sts             iam wire
     iam             wire faults
     logs            wire events
-    sts             wire
     guard           wire
     wire
     faults          events
@@ -43,18 +43,8 @@ const REASON: &str = "Long because";
 /// until it is taken out, so that the list only shrinks.
 const STILL: &[&str] = &[
     "kinesis -> lib",
-    "src/cloudformation/mod.rs",
-    "src/cloudformation/resources.rs",
-    "src/cloudformation/stack.rs",
-    "src/cloudformation/template.rs",
     "src/kinesis/mod.rs",
     "src/kinesis/records.rs",
-    "src/lambda/functions.rs",
-    "src/lambda/mapping/mod.rs",
-    "src/lambda/mapping/stream.rs",
-    "src/lambda/mod.rs",
-    "src/sqs/deliver.rs",
-    "src/sqs/manage.rs",
 ];
 
 /// A name of a module that a file has, outside its tests.

@@ -21,8 +21,7 @@ pub fn zipped(program: &str) -> Result<Blob> {
         .compression_method(CompressionMethod::Stored)
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file("bootstrap", options)
-        .map_err(|error| error.to_string())?;
+    zip.start_file("bootstrap", options).map_err(|error| error.to_string())?;
     zip.write_all(&executable)?;
     let written = zip.finish().map_err(|error| error.to_string())?;
     Ok(Blob::new(written.into_inner()))
@@ -35,9 +34,7 @@ fn built(program: &str) -> PathBuf {
         return ["target", "lambda", program, "bootstrap"].iter().collect();
     }
     let beside = || Some(env::current_exe().ok()?.parent()?.to_owned());
-    let folder = env::var_os("LAB_FUNCTIONS")
-        .map(PathBuf::from)
-        .or_else(beside);
+    let folder = env::var_os("LAB_FUNCTIONS").map(PathBuf::from).or_else(beside);
     let file = format!("{program}{}", env::consts::EXE_SUFFIX);
     folder.unwrap_or_default().join(file)
 }

@@ -58,22 +58,18 @@ pub async fn deploy_with(
 
 /// Gives the function its new code, and the role: its stack may have been made anew.
 async fn update(lambda: &Client, name: &str, zip: Blob, role: &str) -> Result {
-    let update = lambda.update_function_configuration().function_name(name);
-    update.role(role).send().await?;
+    lambda.update_function_configuration().function_name(name).role(role).send().await?;
     until_updated(lambda, name).await?;
-    let update = lambda.update_function_code().function_name(name);
-    update.zip_file(zip).send().await?;
+    lambda.update_function_code().function_name(name).zip_file(zip).send().await?;
     until_updated(lambda, name).await
 }
 
 async fn until_updated(lambda: &Client, name: &str) -> Result {
-    let updated = lambda.wait_until_function_updated_v2().function_name(name);
-    let outcome = updated.wait(A_MINUTE).await;
+    let outcome = lambda.wait_until_function_updated_v2().function_name(name).wait(A_MINUTE).await;
     outcome.map(drop).map_err(|error| error.to_string().into())
 }
 
 async fn until_active(lambda: &Client, name: &str) -> Result {
-    let active = lambda.wait_until_function_active_v2().function_name(name);
-    let outcome = active.wait(A_MINUTE).await;
+    let outcome = lambda.wait_until_function_active_v2().function_name(name).wait(A_MINUTE).await;
     outcome.map(drop).map_err(|error| error.to_string().into())
 }

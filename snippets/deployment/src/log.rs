@@ -17,8 +17,8 @@ pub struct Line {
 /// What the function has written since `since`, in milliseconds since 1970, oldest first.
 pub async fn lines(logs: &Client, function: &str, since: i64) -> Result<Vec<Line>> {
     let group = format!("/aws/lambda/{function}");
-    let filter = logs.filter_log_events().log_group_name(group);
-    let mut pages = filter.start_time(since).into_paginator().send();
+    let mut pages =
+        logs.filter_log_events().log_group_name(group).start_time(since).into_paginator().send();
     let mut lines = Vec::new();
     while let Some(page) = pages.next().await {
         match page {

@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda as lambda;
 use aws_sdk_lambda::types::FunctionResponseType::ReportBatchItemFailures;
 use aws_sdk_sqs as sqs;
-use snippets::{pass, Result};
+use snippets::{pass, println, Result};
 use sqs::types::SendMessageBatchRequestEntry;
 use std::time::Duration;
 
@@ -34,11 +34,13 @@ pub async fn picky(config: &SdkConfig, queue: &str, report: bool) -> Result<(Scr
 async fn send(sqs: &sqs::Client, queue: &str) -> Result {
     let mut batch = Vec::new();
     for (n, body) in TEN.iter().enumerate() {
-        let entry = SendMessageBatchRequestEntry::builder();
-        batch.push(entry.id(n.to_string()).message_body(*body).build()?);
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(n.to_string())
+            .message_body(*body)
+            .build()?;
+        batch.push(entry);
     }
-    let sending = sqs.send_message_batch().queue_url(queue);
-    sending.set_entries(Some(batch)).send().await?;
+    sqs.send_message_batch().queue_url(queue).set_entries(Some(batch)).send().await?;
     Ok(())
 }
 

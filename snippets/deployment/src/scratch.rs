@@ -83,8 +83,7 @@ impl Scratch {
 
     /// Deletes the function and its stack. Its trigger goes first, see [`crate::delete_trigger`].
     pub async fn delete(self) -> Result {
-        let deletion = self.lambda.delete_function().function_name(&self.name);
-        match deletion.send().await {
+        match self.lambda.delete_function().function_name(&self.name).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => {}
             deletion => deletion.map(drop).map_err(Error::from)?,
         }
@@ -94,7 +93,5 @@ impl Scratch {
 
 /// Lambda's own lines of a text log.
 pub fn is_lambdas(line: &str) -> bool {
-    ["START ", "END ", "REPORT ", "INIT_START "]
-        .iter()
-        .any(|begin| line.starts_with(begin))
+    ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|begin| line.starts_with(begin))
 }

@@ -11,9 +11,7 @@ use tokio::time::sleep;
 /// An output of a stack, such as the ARN of its role.
 pub async fn output(cfn: &Client, stack: &str, key: &str) -> Result<String> {
     let outputs = described(cfn, stack).await?.outputs.unwrap_or_default();
-    let found = outputs
-        .into_iter()
-        .find(|output| output.output_key() == Some(key));
+    let found = outputs.into_iter().find(|output| output.output_key() == Some(key));
     let value = found.and_then(|output| output.output_value);
     value.ok_or_else(|| format!("the stack {stack} has no output {key}").into())
 }
@@ -23,9 +21,7 @@ pub async fn output(cfn: &Client, stack: &str, key: &str) -> Result<String> {
 /// The value of a stack's parameter.
 pub async fn parameter(cfn: &Client, stack: &str, key: &str) -> Result<String> {
     let parameters = described(cfn, stack).await?.parameters.unwrap_or_default();
-    let found = parameters
-        .into_iter()
-        .find(|parameter| parameter.parameter_key() == Some(key));
+    let found = parameters.into_iter().find(|parameter| parameter.parameter_key() == Some(key));
     let value = found.and_then(|parameter| parameter.parameter_value);
     value.ok_or_else(|| format!("the stack {stack} has no parameter {key}").into())
 }
@@ -40,20 +36,15 @@ async fn described(cfn: &Client, stack: &str) -> Result<Stack> {
 // ANCHOR: allow
 /// Updates the stack of a function so that Lambda may read `everything`, or only `one` queue or stream, in its name.
 pub async fn allow(cfn: &Client, stack: &str, may_read: &str, source: &str) -> Result {
-    let given = |key, value| {
-        Parameter::builder()
-            .parameter_key(key)
-            .parameter_value(value)
-    };
-    let same = Parameter::builder()
-        .parameter_key("FunctionName")
-        .use_previous_value(true);
+    let given = |key, value| Parameter::builder().parameter_key(key).parameter_value(value);
     let update = cfn
         .update_stack()
         .stack_name(stack)
         .use_previous_template(true)
         .capabilities(Capability::CapabilityIam)
-        .parameters(same.build())
+        .parameters(
+            Parameter::builder().parameter_key("FunctionName").use_previous_value(true).build(),
+        )
         .parameters(given("MayRead", may_read).build())
         .parameters(given("SourceName", source).build());
     match update.send().await {
@@ -66,14 +57,14 @@ pub async fn allow(cfn: &Client, stack: &str, may_read: &str, source: &str) -> R
 
 /// Creates the stack of a function, for an experiment.
 pub async fn create_stack(cfn: &Client, stack: &str, body: &str) -> Result {
-    let name = Parameter::builder()
-        .parameter_key("FunctionName")
-        .parameter_value(stack);
-    let creation = cfn.create_stack().stack_name(stack).template_body(body);
-    let creation = creation
-        .parameters(name.build())
-        .capabilities(Capability::CapabilityIam);
-    creation.send().await?;
+    let name = Parameter::builder().parameter_key("FunctionName").parameter_value(stack).build();
+    cfn.create_stack()
+        .stack_name(stack)
+        .template_body(body)
+        .parameters(name)
+        .capabilities(Capability::CapabilityIam)
+        .send()
+        .await?;
     complete(cfn, stack).await
 }
 

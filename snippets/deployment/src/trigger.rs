@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEven
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use aws_sdk_lambda::Client;
 use aws_sdk_sqs as sqs;
-use snippets::Result;
+use snippets::{println, Result};
 use sqs::types::QueueAttributeName::QueueArn;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -23,7 +23,7 @@ pub async fn trigger(
     for asked in 1..=30 {
         match mapping.clone().send().await {
             Ok(created) => {
-                let uuid = created.uuid.unwrap_or_default();
+                let uuid = created.uuid.ok_or("the answer has no UUID")?;
                 return until(lambda, &uuid, "Enabled").await.map(|()| uuid);
             }
             Err(error) if allowed && is_denied(error.message().unwrap_or("")) => {
@@ -48,9 +48,12 @@ pub async fn trigger_of(
     lambda: &Client,
     function: Function,
 ) -> Result<Option<EventSourceMappingConfiguration>> {
-    let listing = lambda.list_event_source_mappings();
-    let listing = listing.function_name(function.name());
-    let mut triggers = listing.into_paginator().items().send();
+    let mut triggers = lambda
+        .list_event_source_mappings()
+        .function_name(function.name())
+        .into_paginator()
+        .items()
+        .send();
     while let Some(trigger) = triggers.next().await {
         let trigger = trigger?;
         let source = trigger.event_source_arn().unwrap_or_default();
@@ -77,11 +80,7 @@ pub async fn until(lambda: &Client, uuid: &str, state: &str) -> Result {
 
 /// Deletes a trigger and waits until it is gone.
 pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
-    lambda
-        .delete_event_source_mapping()
-        .uuid(uuid)
-        .send()
-        .await?;
+    lambda.delete_event_source_mapping().uuid(uuid).send().await?;
     for _ in 0..1500 {
         match lambda.get_event_source_mapping().uuid(uuid).send().await {
             Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
@@ -94,16 +93,15 @@ pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
 
 /// What triggers and policies call the queue.
 pub async fn queue_arn(sqs: &sqs::Client, queue: &str) -> Result<String> {
-    let asked = sqs.get_queue_attributes().queue_url(queue);
-    let attributes = asked.attribute_names(QueueArn).send().await?.attributes;
-    let arn = attributes.and_then(|mut all| all.remove(&QueueArn));
+    let answer =
+        sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueArn).send().await?;
+    let arn = answer.attributes.and_then(|mut all| all.remove(&QueueArn));
     arn.ok_or_else(|| format!("{queue} has no ARN").into())
 }
 
 /// What triggers and policies call the stream.
 pub async fn stream_arn(kinesis: &kinesis::Client, stream: &str) -> Result<String> {
-    let asked = kinesis.describe_stream_summary().stream_name(stream);
-    let summary = asked.send().await?.stream_description_summary;
-    let arn = summary.map(|summary| summary.stream_arn);
+    let answer = kinesis.describe_stream_summary().stream_name(stream).send().await?;
+    let arn = answer.stream_description_summary.map(|summary| summary.stream_arn);
     arn.ok_or_else(|| format!("{stream} has no ARN").into())
 }

@@ -1,28 +1,43 @@
 //! Kills the tour at random moments, and holds `cleanup` to its word: nothing of the lab is left, and no function runs.
 //! For longer:
 //!
-//!     cargo test -p deployment --test kill -- --ignored --nocapture
+//!     cargo test --test kill -- --ignored --nocapture
 
 use localcloud::clock::Pace;
+use localcloud::testing::{self, Ended, Inputs, Running};
 use localcloud::{ids, LocalCloud, Options};
 use rand::rngs::SmallRng;
 use rand::RngExt;
 use serde_json::Value;
-use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 const SEED: u64 = 1;
 /// The pages on which Lambda has something to do, and one before them.
 const PAGES: [&str; 4] = ["20", "22", "23", "26"];
 const SOAK: usize = 40;
+/// A tour that runs longer hangs.
+const LIMIT: Duration = Duration::from_secs(600);
 
+/// Beside the programs that the pages' sessions run, this depends on the tour, the cleanup, and this executable, which
+/// holds the local cloud.
 #[test]
 fn killed_at_any_step_the_tour_leaves_nothing_that_cleanup_does_not_find() {
+    let this = env::current_exe().expect("the path of this test");
+    Inputs::of("killed tour")
+        .and_program(&this)
+        .and_program(&built("tour"))
+        .and_program(&built("cleanup"))
+        .unless_green(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("green"), || {
+            kill_at_some_steps();
+            true
+        });
+}
+
+fn kill_at_some_steps() {
     thread::scope(|scope| {
         for page in PAGES {
             scope.spawn(move || {
@@ -59,23 +74,16 @@ fn the_same_on_every_page_and_then_the_whole_tour_twice() {
 }
 
 fn cloud() -> LocalCloud {
-    let options = Options {
-        pace: Pace::Patient(Duration::from_millis(200)),
-        ..Options::default()
-    };
+    let options = Options { pace: Pace::Patient(Duration::from_millis(200)), ..Options::default() };
     LocalCloud::start(options).expect("the local cloud starts")
 }
 
 /// A tour to its end, which leaves nothing.
 fn tour(cloud: &LocalCloud, from: &str) {
-    let done = program(cloud, "tour", &["--from", from]).output();
-    let done = done.expect("the tour starts: run the whole `cargo test`");
-    let printed = String::from_utf8_lossy(&done.stdout);
+    let done = end(cloud, "tour", &["--from", from]);
+    let printed = done.printed.join("\n");
     assert!(done.status.success(), "{printed}");
-    assert!(
-        printed.ends_with("Nothing of the lab is left\n"),
-        "{printed}"
-    );
+    assert!(printed.ends_with("Nothing of the lab is left"), "{printed}");
     assert_empty(cloud, &printed);
 }
 
@@ -83,95 +91,74 @@ fn tour(cloud: &LocalCloud, from: &str) {
 fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
     let mut starting = program(cloud, "tour", &["--from", page]);
     group(&mut starting);
-    let mut tour = starting.stdout(Stdio::piped()).spawn();
-    let tour = tour.as_mut().expect("the tour starts");
-    let mut output = BufReader::new(tour.stdout.take().expect("its output")).lines();
-    let steps = output.by_ref().map_while(Result::ok);
-    let steps = steps.filter(|line| line.starts_with('['));
-    let step = steps.take(random.random_range(4..=12)).last();
+    let mut tour = start(cloud, &mut starting);
+    let mut step = String::new();
+    let mut steps = random.random_range(4..=12);
+    while let Some(line) = tour.line().filter(|_| steps > 0) {
+        if line.starts_with('[') {
+            steps -= 1;
+            step = line;
+        }
+    }
     thread::sleep(Duration::from_millis(random.random_range(0..2000)));
-    tour.kill().expect("it can be killed");
-    tour.wait().expect("it ends");
-    let step = step.unwrap_or_default();
+    let id = tour.id();
+    drop(tour);
     println!("killed at {step}");
-    until_gone(tour.id());
+    until_gone(id);
 
-    let done = program(cloud, "cleanup", &[]).output().expect("it starts");
-    let printed = String::from_utf8_lossy(&done.stdout);
+    let done = end(cloud, "cleanup", &[]);
+    let printed = done.printed.join("\n");
     assert!(done.status.success(), "killed at {step}: {printed}");
     assert_empty(cloud, &format!("killed at {step}: {printed}"));
 }
 
 /// By the local cloud's own inventory, and by that of the system.
 fn assert_empty(cloud: &LocalCloud, why: &str) {
-    let status = status(cloud);
-    for kind in [
-        "queues",
-        "streams",
-        "functions",
-        "mappings",
-        "roles",
-        "log_groups",
-    ] {
+    let status = cloud.status().expect("the local cloud answers");
+    for kind in ["queues", "streams", "functions", "mappings", "roles", "log_groups"] {
         assert_eq!(status[kind], Value::Array(Vec::new()), "{kind}: {why}");
     }
-    let looked = program(cloud, "cleanup", &["--dry-run"]).output();
-    let looked = looked.expect("it starts").stdout;
-    let found = String::from_utf8_lossy(&looked);
+    let found = end(cloud, "cleanup", &["--dry-run"]).printed.join("\n");
     assert!(!found.contains("Found"), "{found}: {why}");
     let since = Instant::now();
     while let Some(process) = functions(cloud).first() {
-        assert!(
-            since.elapsed() < Duration::from_secs(5),
-            "process {process} runs on: {why}"
-        );
+        assert!(since.elapsed() < Duration::from_secs(5), "process {process} runs on: {why}");
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn status(cloud: &LocalCloud) -> Value {
-    let mut stream = TcpStream::connect(cloud.address()).expect("the local cloud listens");
-    let request = format!(
-        "GET /lab/status HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
-        cloud.address()
-    );
-    stream.write_all(request.as_bytes()).expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("an answer");
-    serde_json::from_str(body).expect("JSON")
 }
 
 /// The processes of this cloud's functions, where the system tells.
 fn functions(cloud: &LocalCloud) -> Vec<String> {
     let endpoint = format!("AWS_ENDPOINT_URL={}", cloud.endpoint());
     let is_function = |process: &PathBuf| {
-        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
         let has = |wanted: &dyn Fn(&[u8]) -> bool| environment.split(|byte| *byte == 0).any(wanted);
         has(&|variable| variable == endpoint.as_bytes())
             && has(&|variable| variable.starts_with(b"LAMBDA_TASK_ROOT="))
     };
-    let processes = std::fs::read_dir("/proc").into_iter().flatten();
+    let processes = fs::read_dir("/proc").into_iter().flatten();
     let paths = processes.filter_map(|process| Some(process.ok()?.path()));
-    paths
-        .filter(is_function)
-        .map(|path| path.display().to_string())
-        .collect()
+    paths.filter(is_function).map(|path| path.display().to_string()).collect()
+}
+
+fn end(cloud: &LocalCloud, name: &str, arguments: &[&str]) -> Ended {
+    start(cloud, &mut program(cloud, name, arguments)).end()
+}
+
+fn start(cloud: &LocalCloud, command: &mut Command) -> Running {
+    let running = Running::start(cloud, command, LIMIT);
+    running.unwrap_or_else(|error| panic!("{error}: run the whole `cargo test`"))
 }
 
 fn program(cloud: &LocalCloud, name: &str, arguments: &[&str]) -> Command {
+    let mut command = testing::command(cloud, built(name));
+    command.args(arguments);
+    command
+}
+
+fn built(program: &str) -> PathBuf {
     let tour = PathBuf::from(env!("CARGO_BIN_EXE_tour"));
-    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
-    let mut command = Command::new(tour.with_file_name(file));
-    command
-        .args(arguments)
-        .env_remove("CARGO")
-        .env_remove("LAB_NAME")
-        .env_remove("LAB_TARGET")
-        .env_remove("LAB_FUNCTIONS")
-        .env("AWS_ENDPOINT_URL", cloud.endpoint())
-        .stdin(Stdio::null());
-    command
+    tour.with_file_name(format!("{program}{}", env::consts::EXE_SUFFIX))
 }
 
 /// The tour and the steps that it starts become a group of processes.
@@ -189,9 +176,7 @@ fn group(_: &mut Command) {}
 fn until_gone(group: u32) {
     let since = Instant::now();
     let mut asking = Command::new("kill");
-    asking
-        .args(["-0", "--", &format!("-{group}")])
-        .stderr(Stdio::null());
+    asking.args(["-0", "--", &format!("-{group}")]).stderr(Stdio::null());
     while asking.status().is_ok_and(|status| status.success()) {
         assert!(since.elapsed() < Duration::from_secs(60), "a step goes on");
         thread::sleep(Duration::from_millis(50));

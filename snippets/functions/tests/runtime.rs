@@ -40,11 +40,7 @@ struct RuntimeApi {
 #[tokio::main(flavor = "current_thread")]
 async fn invoke(program: &str, event: &Value) -> Outcome {
     let (outcome, mut posted) = mpsc::channel(1);
-    let api = RuntimeApi {
-        event: event.to_string().into(),
-        seen: Arc::default(),
-        outcome,
-    };
+    let api = RuntimeApi { event: event.to_string().into(), seen: Arc::default(), outcome };
     let seen = api.seen.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -81,11 +77,7 @@ async fn invoke(program: &str, event: &Value) -> Outcome {
             text(output.stderr)
         );
     };
-    Outcome {
-        path,
-        answer,
-        printed,
-    }
+    Outcome { path, answer, printed }
 }
 
 /// Answers one request of the function. A second event never comes: whoever asks for it waits.
@@ -94,15 +86,10 @@ async fn answer(State(api): State<RuntimeApi>, request: Request) -> Response<Bod
     let is_first = {
         let mut seen = api.seen.lock().expect("no test has panicked with it");
         seen.push(format!("{} {path}", request.method()));
-        seen.iter()
-            .filter(|request| request.ends_with("/next"))
-            .count()
-            == 1
+        seen.iter().filter(|request| request.ends_with("/next")).count() == 1
     };
     if !path.ends_with("/next") {
-        let body = to_bytes(request.into_body(), usize::MAX)
-            .await
-            .expect("a body");
+        let body = to_bytes(request.into_body(), usize::MAX).await.expect("a body");
         let answer = String::from_utf8(body.into()).expect("JSON");
         let _ = api.outcome.try_send((path, answer));
         return Response::builder()
@@ -128,25 +115,15 @@ async fn answer(State(api): State<RuntimeApi>, request: Request) -> Response<Bod
 #[test]
 fn the_function_for_a_queue_prints_bodies() {
     let event = json!({"Records": [{"messageId": "1", "body": "hello"}]});
-    let Outcome {
-        path,
-        answer,
-        printed,
-    } = invoke(env!("CARGO_BIN_EXE_sqs-function"), &event);
+    let Outcome { path, answer, printed } = invoke(env!("CARGO_BIN_EXE_sqs-function"), &event);
     assert_eq!(path, "/2018-06-01/runtime/invocation/1/response");
     assert_eq!((answer.as_str(), printed.as_str()), ("null", "hello\n"));
 }
 
 #[test]
 fn the_function_for_a_stream_prints_data() {
-    let Outcome {
-        path,
-        answer,
-        printed,
-    } = invoke(
-        env!("CARGO_BIN_EXE_kinesis-function"),
-        &records(&["aGVsbG8="]),
-    );
+    let Outcome { path, answer, printed } =
+        invoke(env!("CARGO_BIN_EXE_kinesis-function"), &records(&["aGVsbG8="]));
     assert_eq!(path, "/2018-06-01/runtime/invocation/1/response");
     assert_eq!((answer.as_str(), printed.as_str()), ("null", "hello\n"));
 }
@@ -156,16 +133,9 @@ fn the_picky_functions_fail_at_poison() {
     let event = json!({"Records": [{"messageId": "1", "body": "poison"}]});
     let Outcome { path, answer, .. } = invoke(env!("CARGO_BIN_EXE_picky-function"), &event);
     assert_eq!(path, "/2018-06-01/runtime/invocation/1/error");
-    assert!(
-        answer.contains("a message of this batch is poison"),
-        "{answer}"
-    );
+    assert!(answer.contains("a message of this batch is poison"), "{answer}");
     let event = records(&["aGVsbG8=", "cG9pc29u"]);
-    let Outcome {
-        path,
-        answer,
-        printed,
-    } = invoke(env!("CARGO_BIN_EXE_picky-kinesis"), &event);
+    let Outcome { path, answer, printed } = invoke(env!("CARGO_BIN_EXE_picky-kinesis"), &event);
     assert_eq!(path, "/2018-06-01/runtime/invocation/1/error");
     assert!(answer.contains("this record is poison"), "{answer}");
     assert_eq!(printed, "hello\npoison\n");
@@ -174,14 +144,10 @@ fn the_picky_functions_fail_at_poison() {
 #[test]
 fn the_slow_function_tells_that_it_took_a_second() {
     let event = json!({"Records": [{"messageId": "1", "body": "hello"}]});
-    let Outcome {
-        answer, printed, ..
-    } = invoke(env!("CARGO_BIN_EXE_slow-function"), &event);
+    let Outcome { answer, printed, .. } = invoke(env!("CARGO_BIN_EXE_slow-function"), &event);
     assert_eq!(answer, "null");
     let times = printed.trim_end().strip_prefix("ran from ");
-    let (begin, end) = times
-        .and_then(|times| times.split_once(" to "))
-        .expect(&printed);
+    let (begin, end) = times.and_then(|times| times.split_once(" to ")).expect(&printed);
     let time = |text: &str| text.parse::<u64>().expect("milliseconds");
     assert!(time(end) - time(begin) >= 1000, "{printed}");
 }

@@ -4,12 +4,13 @@
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::collections::BTreeSet;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "batch").await?;
 
@@ -34,11 +35,11 @@ async fn main() -> Result {
 // ANCHOR: entry
 /// Order `n`, to be delivered after `delay` seconds.
 fn entry(n: u32, delay: i32) -> Result<SendMessageBatchRequestEntry> {
-    let entry = SendMessageBatchRequestEntry::builder()
+    Ok(SendMessageBatchRequestEntry::builder()
         .id(n.to_string())
         .message_body(format!("Order {n}"))
-        .delay_seconds(delay);
-    Ok(entry.build()?)
+        .delay_seconds(delay)
+        .build()?)
 }
 // ANCHOR_END: entry
 
@@ -49,8 +50,8 @@ async fn send(
     queue: &str,
     entries: Vec<SendMessageBatchRequestEntry>,
 ) -> Result<Vec<String>> {
-    let batch = sqs.send_message_batch().queue_url(queue);
-    let outcome = batch.set_entries(Some(entries)).send().await?;
+    let outcome =
+        sqs.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await?;
     let (sent, failed) = (outcome.successful(), outcome.failed());
     println!("Ok: {} sent, {} failed", sent.len(), failed.len());
     let mut ids = Vec::new();
@@ -69,20 +70,28 @@ async fn send(
 async fn receive_all(sqs: &Client, queue: &str, how_many: usize) -> Result<BTreeSet<String>> {
     let mut bodies = BTreeSet::new();
     while bodies.len() < how_many {
-        let receiving = sqs.receive_message().queue_url(queue);
-        let ten = receiving.max_number_of_messages(10).wait_time_seconds(5);
-        let messages = ten.send().await?.messages.unwrap_or_default();
+        let response = sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(5)
+            .send()
+            .await?;
+        let messages = response.messages.unwrap_or_default();
         if messages.is_empty() {
             break;
         }
         let mut done = Vec::new();
         for (n, message) in messages.into_iter().enumerate() {
-            let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
-            done.push(entry.set_receipt_handle(message.receipt_handle).build()?);
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(n.to_string())
+                .set_receipt_handle(message.receipt_handle)
+                .build()?;
+            done.push(entry);
             bodies.extend(message.body);
         }
-        let deletion = sqs.delete_message_batch().queue_url(queue);
-        let outcome = deletion.set_entries(Some(done)).send().await?;
+        let outcome =
+            sqs.delete_message_batch().queue_url(queue).set_entries(Some(done)).send().await?;
         assert!(outcome.failed().is_empty(), "each of them is deleted");
     }
     println!("Received and deleted {} orders", bodies.len());

@@ -4,13 +4,16 @@
 //!     cargo run --bin before-or-after
 
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, scratch_stream, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream, Result,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "before-or-after", 1).await?;
     let mut shard = String::new();
@@ -62,8 +65,8 @@ async fn consume(
 ) -> Result<Vec<String>> {
     let mut handled = Vec::new();
     loop {
-        let call = kinesis.get_records().set_shard_iterator(place.clone());
-        let batch = call.limit(10).send().await?;
+        let batch =
+            kinesis.get_records().set_shard_iterator(place.clone()).limit(10).send().await?;
         if *when == Checkpoint::BeforeTheWork {
             *place = batch.next_shard_iterator.clone();
         }

@@ -5,12 +5,13 @@
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_sqs as sqs;
 use kinesis::primitives::Blob;
-use snippets::{connect, delete, delete_stream, from_the_start, pass, put};
+use snippets::{connect, delete, delete_stream, from_the_start, no_options, pass, println, put};
 use snippets::{scratch_queue, scratch_stream, shards, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     through_a_queue(&sqs::Client::new(&config)).await?;
     through_a_stream(&kinesis::Client::new(&config)).await
@@ -20,8 +21,7 @@ async fn main() -> Result {
 async fn through_a_queue(sqs: &sqs::Client) -> Result {
     let queue = scratch_queue(sqs, "both").await?;
     for n in 1..=100 {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(format!("Order {n}")).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(format!("Order {n}")).send().await?;
     }
     let (mut first, mut second) = (0, 0);
     for _ in 0..100 {
@@ -45,9 +45,14 @@ async fn through_a_queue(sqs: &sqs::Client) -> Result {
 
 /// Receives up to ten messages, deletes them, and says how many there were.
 async fn receive(sqs: &sqs::Client, queue: &str) -> Result<usize> {
-    let receiving = sqs.receive_message().queue_url(queue);
-    let receiving = receiving.max_number_of_messages(10).wait_time_seconds(1);
-    let messages = receiving.send().await?.messages.unwrap_or_default();
+    let response = sqs
+        .receive_message()
+        .queue_url(queue)
+        .max_number_of_messages(10)
+        .wait_time_seconds(1)
+        .send()
+        .await?;
+    let messages = response.messages.unwrap_or_default();
     let count = messages.len();
     for message in messages {
         delete(sqs, queue, message).await?;
@@ -82,8 +87,7 @@ async fn read(kinesis: &kinesis::Client, stream: &str) -> Result<Vec<Blob>> {
     for shard in shards(kinesis, stream).await? {
         let mut iterator = from_the_start(kinesis, stream, &shard.shard_id).await?;
         while let Some(position) = iterator {
-            let asked = kinesis.get_records().shard_iterator(position);
-            let got = asked.send().await?;
+            let got = kinesis.get_records().shard_iterator(position).send().await?;
             read.extend(got.records.into_iter().map(|record| record.data));
             let more = got.millis_behind_latest != Some(0);
             iterator = got.next_shard_iterator.filter(|_| more);

@@ -4,24 +4,16 @@
 //!     cargo run --bin break-even -- --ten
 
 use snippets::cost::{break_even, on_demand, provisioned, queue, Flow};
-use snippets::{flag, Result};
+use snippets::{flag, println, Result};
 
 const SIZES: [u32; 6] = [100, 1_000, 10_000, 30_000, 65_536, 1_048_576];
 
 fn main() -> Result {
-    let batch = if flag("ten", "Ten messages share a request to SQS") {
-        10
-    } else {
-        1
-    };
+    let batch = if flag("ten", "Ten messages share a request to SQS") { 10 } else { 1 };
     println!("Above so many messages a second, a stream costs less than a standard queue:");
     println!("{:>9} {:>12} {:>12}", "bytes", "provisioned", "on demand");
     for size in SIZES {
-        let flow = Flow {
-            size,
-            batch,
-            ..Flow::default()
-        };
+        let flow = Flow { size, batch, ..Flow::default() };
         let rates = [rate(&flow, provisioned)?, rate(&flow, on_demand)?];
         println!("{size:>9} {:>12} {:>12}", rates[0], rates[1]);
     }

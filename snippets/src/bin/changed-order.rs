@@ -4,16 +4,22 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "changed").await?;
     for body in ["1 coffee", "2 coffees"] {
-        let sending = sqs.send_message().queue_url(&queue).message_body(body);
-        let sending = sending.message_group_id("table-1");
-        let sent = sending.message_deduplication_id("order-7").send().await?;
+        let sent = sqs
+            .send_message()
+            .queue_url(&queue)
+            .message_body(body)
+            .message_group_id("table-1")
+            .message_deduplication_id("order-7")
+            .send()
+            .await?;
         println!("Sent {body}: {}", sent.message_id().unwrap_or_default());
     }
 

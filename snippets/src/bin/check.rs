@@ -1,17 +1,14 @@
-//! Says whether the exercise of a page is done. Page: `book/01-whoami.md`.
+//! Says whether the exercise of a page is done, and deletes nothing. Page: `book/01-whoami.md`.
 //!
 //!     cargo run --bin check
 //!     cargo run --bin check -- 04
 
 use snippets::check::{self, queues, start, streams, Clients, Verdict};
-use snippets::{connect, options, Result};
+use snippets::{connect, options, println, Result};
 use std::env;
 use std::process::{Command, ExitCode};
 
 #[derive(clap::Parser)]
-#[command(
-    long_about = "Looks at the cloud and says whether the exercise of a page is done. It deletes nothing"
-)]
 struct Options {
     /// The page: 4, 04, receive or 04-receive. Lists all of them when left out
     page: Option<String>,

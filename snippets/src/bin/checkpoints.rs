@@ -7,7 +7,9 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::types::Record;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, TrimHorizon};
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, named, options, shards, until_ctrl_c, Result, StreamArgs};
+use snippets::{
+    active, connect, named, options, println, shards, until_ctrl_c, Result, StreamArgs,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,8 +55,8 @@ async fn consume(
     while !iterators.is_empty() {
         let before = handled;
         for (shard, iterator) in &mut iterators {
-            let call = kinesis.get_records().set_shard_iterator(iterator.take());
-            let batch = call.limit(10).send().await?;
+            let batch =
+                kinesis.get_records().set_shard_iterator(iterator.take()).limit(10).send().await?;
             for record in &batch.records {
                 handle(record).await;
                 handled += 1;
@@ -88,12 +90,11 @@ async fn go_on(
     shard: &str,
     checkpoint: Option<&String>,
 ) -> Result<Option<String>> {
-    let asked = kinesis.get_shard_iterator();
-    let asked = asked.stream_name(stream).shard_id(shard);
+    let asked = kinesis.get_shard_iterator().stream_name(stream).shard_id(shard);
     let asked = match checkpoint {
-        Some(number) => asked
-            .shard_iterator_type(AfterSequenceNumber)
-            .starting_sequence_number(number),
+        Some(number) => {
+            asked.shard_iterator_type(AfterSequenceNumber).starting_sequence_number(number)
+        }
         None => asked.shard_iterator_type(TrimHorizon),
     };
     Ok(asked.send().await?.shard_iterator)

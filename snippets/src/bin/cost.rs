@@ -3,7 +3,7 @@
 //!     cargo run --bin cost -- --messages-per-second 100 --size 1000
 
 use snippets::cost::{break_even, on_demand, provisioned, queue, requests, shards_needed, Flow};
-use snippets::{options, Result};
+use snippets::{options, println, Result};
 
 fn main() -> Result {
     let flow: Flow = options();

@@ -7,15 +7,16 @@ use aws_sdk_sqs::types::QueueAttributeName::{
     ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as InFlight,
 };
 use aws_sdk_sqs::Client;
-use snippets::{connect, options, queue_url, QueueArgs, Result};
+use snippets::{connect, options, println, queue_url, QueueArgs, Result};
 
 #[tokio::main]
 async fn main() -> Result {
     let args: QueueArgs = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
-    let asking = sqs.get_queue_attributes().queue_url(queue);
-    let answer = asking
+    let answer = sqs
+        .get_queue_attributes()
+        .queue_url(queue)
         .attribute_names(Visible)
         .attribute_names(InFlight)
         .send()

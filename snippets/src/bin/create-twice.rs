@@ -6,10 +6,11 @@
 use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_name, Error, Result};
+use snippets::{connect, no_options, println, scratch_name, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let name = scratch_name("create-twice");
     let create = |visibility_timeout: &str| {
@@ -19,8 +20,8 @@ async fn main() -> Result {
             .send()
     };
 
-    let first = create("30").await?.queue_url.unwrap_or_default();
-    let same = create("30").await?.queue_url.unwrap_or_default();
+    let first = create("30").await?.queue_url.ok_or("the answer has no QueueUrl")?;
+    let same = create("30").await?.queue_url.ok_or("the answer has no QueueUrl")?;
     let other = create("60").await.expect_err("the attributes differ");
     sqs.delete_queue().queue_url(&first).send().await?;
 

@@ -6,7 +6,7 @@
 use aws_sdk_cloudformation::operation::create_stack::CreateStackError;
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackEvent};
 use aws_sdk_cloudformation::Client;
-use snippets::{connect, named, Result, Template};
+use snippets::{connect, named, println, Result, Template};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -28,10 +28,7 @@ async fn main() -> Result {
 /// Asks for the stack. False when it exists already.
 async fn create(cloudformation: &Client, stack: &str, template: &Template) -> Result<bool> {
     let (key, name) = template.parameter;
-    let parameter = Parameter::builder()
-        .parameter_key(key)
-        .parameter_value(named(name))
-        .build();
+    let parameter = Parameter::builder().parameter_key(key).parameter_value(named(name)).build();
     let creation = cloudformation
         .create_stack()
         .stack_name(stack)
@@ -58,11 +55,7 @@ fn exists(error: Option<&CreateStackError>) -> bool {
 async fn follow(cloudformation: &Client, stack: &str) -> Result {
     let mut printed = 0;
     loop {
-        let history = cloudformation
-            .describe_stack_events()
-            .stack_name(stack)
-            .send()
-            .await?;
+        let history = cloudformation.describe_stack_events().stack_name(stack).send().await?;
         let newest_first = history.stack_events();
         for event in newest_first.iter().rev().skip(printed) {
             print(event);
@@ -88,6 +81,10 @@ fn print(event: &StackEvent) {
         Some(reason) => println!("{:20} {resource}: {reason}", status(event)),
         None => println!("{:20} {resource}", status(event)),
     }
+    let is_too_soon = |reason: &str| reason.contains("must wait 60 seconds");
+    if event.resource_status_reason().is_some_and(is_too_soon) {
+        println!("  the minute is over at once on the local cloud with `cargo run -- clock +60s`");
+    }
 }
 
 fn status(event: &StackEvent) -> &str {
@@ -96,11 +93,7 @@ fn status(event: &StackEvent) -> &str {
 
 // ANCHOR: outputs
 async fn print_outputs(cloudformation: &Client, stack: &str) -> Result {
-    let described = cloudformation
-        .describe_stacks()
-        .stack_name(stack)
-        .send()
-        .await?;
+    let described = cloudformation.describe_stacks().stack_name(stack).send().await?;
     for found in described.stacks() {
         let status = found.stack_status().map_or("", |status| status.as_str());
         if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status) {

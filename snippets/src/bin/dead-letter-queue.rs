@@ -6,7 +6,7 @@
 use aws_sdk_sqs::types::QueueAttributeName::{MessageRetentionPeriod, QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, named, options, queue_url, Result};
+use snippets::{connect, named, options, println, queue_url, Result};
 
 const FOURTEEN_DAYS: u32 = 14 * 24 * 60 * 60;
 
@@ -22,19 +22,23 @@ async fn main() -> Result {
     let Options { receives } = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, "StandardQueue").await?;
-    let creation = sqs.create_queue().queue_name(named("DeadLetterQueue"));
-    let dead = creation.send().await?.queue_url.unwrap_or_default();
-    let longer = sqs.set_queue_attributes().queue_url(&dead);
-    let longer = longer.attributes(MessageRetentionPeriod, FOURTEEN_DAYS.to_string());
-    longer.send().await?;
+    let created = sqs.create_queue().queue_name(named("DeadLetterQueue")).send().await?;
+    let dead = created.queue_url.ok_or("the answer has no QueueUrl")?;
+    sqs.set_queue_attributes()
+        .queue_url(&dead)
+        .attributes(MessageRetentionPeriod, FOURTEEN_DAYS.to_string())
+        .send()
+        .await?;
 
-    let asked = sqs.get_queue_attributes().queue_url(dead);
-    let answer = asked.attribute_names(QueueArn).send().await?;
+    let answer =
+        sqs.get_queue_attributes().queue_url(dead).attribute_names(QueueArn).send().await?;
     let arn = answer.attributes().and_then(|all| all.get(&QueueArn));
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives });
-    let change = sqs.set_queue_attributes().queue_url(queue);
-    let change = change.attributes(RedrivePolicy, policy.to_string());
-    change.send().await?;
+    sqs.set_queue_attributes()
+        .queue_url(queue)
+        .attributes(RedrivePolicy, policy.to_string())
+        .send()
+        .await?;
     println!("{policy}");
     Ok(())
 }

@@ -6,18 +6,21 @@
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy};
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, pass, receive_count, receive_one, scratch_name, scratch_queue, Result};
+use snippets::{
+    connect, no_options, pass, println, receive_count, receive_one, scratch_name, scratch_queue,
+    Result,
+};
 use std::time::Duration;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let dead = scratch_queue(&sqs, "dead-letters").await?;
     let orders = create(&sqs, &dead).await?;
 
-    let sending = sqs.send_message().queue_url(&orders);
-    sending.message_body("12,50").send().await?;
+    sqs.send_message().queue_url(&orders).message_body("12,50").send().await?;
     let handled = work(&sqs, &orders, |price| price.parse().ok()).await?;
     assert!(handled.is_empty(), "the shop can't read this price");
 
@@ -39,10 +42,13 @@ async fn main() -> Result {
 async fn create(sqs: &Client, dead: &str) -> Result<String> {
     let dead = arn(sqs, dead).await?;
     let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
-    let name = scratch_name("orders");
-    let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(RedrivePolicy, policy.to_string());
-    Ok(creation.send().await?.queue_url.unwrap_or_default())
+    let created = sqs
+        .create_queue()
+        .queue_name(scratch_name("orders"))
+        .attributes(RedrivePolicy, policy.to_string())
+        .send()
+        .await?;
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: create
 
@@ -55,17 +61,19 @@ async fn work(sqs: &Client, queue: &str, read: fn(&str) -> Option<f64>) -> Resul
             break;
         };
         let body = message.body().unwrap_or_default();
-        let handle = message.receipt_handle().unwrap_or_default();
+        let handle = message.receipt_handle().ok_or("a message without receipt handle")?;
         if let Some(price) = read(body) {
             println!("{body}: a price");
             prices.push(price);
-            let deletion = sqs.delete_message().queue_url(queue);
-            deletion.receipt_handle(handle).send().await?;
+            sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await?;
         } else {
             println!("{body}: not a price");
-            let change = sqs.change_message_visibility().queue_url(queue);
-            let now = change.receipt_handle(handle).visibility_timeout(0);
-            now.send().await?;
+            sqs.change_message_visibility()
+                .queue_url(queue)
+                .receipt_handle(handle)
+                .visibility_timeout(0)
+                .send()
+                .await?;
         }
     }
     Ok(prices)
@@ -87,11 +95,9 @@ async fn inspect(sqs: &Client, dead: &str) -> Result {
 /// Moves the dead letters back to the queue they came from, and waits for it.
 async fn redrive(sqs: &Client, dead: &str) -> Result {
     let dead = arn(sqs, dead).await?;
-    let start = sqs.start_message_move_task().source_arn(&dead);
-    start.send().await?;
+    sqs.start_message_move_task().source_arn(&dead).send().await?;
     for _ in 0..60 {
-        let listing = sqs.list_message_move_tasks().source_arn(&dead);
-        let tasks = listing.send().await?;
+        let tasks = sqs.list_message_move_tasks().source_arn(&dead).send().await?;
         let task = tasks.results().first().ok_or("no such task")?;
         let moved = task.approximate_number_of_messages_moved();
         match task.status().unwrap_or_default() {
@@ -108,8 +114,8 @@ async fn redrive(sqs: &Client, dead: &str) -> Result {
 // ANCHOR_END: redrive
 
 async fn arn(sqs: &Client, queue: &str) -> Result<String> {
-    let asked = sqs.get_queue_attributes().queue_url(queue);
-    let answer = asked.attribute_names(QueueArn).send().await?;
+    let answer =
+        sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueArn).send().await?;
     let arn = answer.attributes().and_then(|all| all.get(&QueueArn));
     Ok(arn.ok_or("a queue without an ARN")?.clone())
 }

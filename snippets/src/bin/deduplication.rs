@@ -6,10 +6,11 @@ use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_sdk_sqs::types::MessageSystemAttributeName::MessageDeduplicationId;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "deduplication").await?;
     send_again(&sqs, &queue).await?;
@@ -46,11 +47,16 @@ const SHA_256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb4
 // ANCHOR: send
 /// Sends a body, and in an attribute where it came from.
 async fn send(sqs: &Client, queue: &str, body: &str, from: &str) -> Result<SendMessageOutput> {
-    let from = MessageAttributeValue::builder().string_value(from);
-    let sending = sqs.send_message().queue_url(queue).message_body(body);
-    let sending = sending.message_group_id("Group1");
-    let sending = sending.message_attributes("From", from.data_type("String").build()?);
-    let sent = sending.send().await?;
+    let from = MessageAttributeValue::builder().string_value(from).data_type("String").build()?;
+    let sent = sqs
+        .send_message()
+        .queue_url(queue)
+        .message_body(body)
+        .message_group_id("Group1")
+        .message_attributes("From", from)
+        .send()
+        .await?;
+
     println!("Sent {body}: {}", sent.message_id().unwrap_or_default());
     Ok(sent)
 }

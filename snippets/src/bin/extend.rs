@@ -3,15 +3,15 @@
 //!     cargo run --bin extend
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, receive_one, scratch_queue, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "extend").await?;
-    let sending = sqs.send_message().queue_url(&queue).message_body("Order 1");
-    sending.send().await?;
+    sqs.send_message().queue_url(&queue).message_body("Order 1").send().await?;
 
     work(&sqs, &queue).await?;
 
@@ -21,7 +21,7 @@ async fn main() -> Result {
 
 async fn work(sqs: &Client, queue: &str) -> Result {
     let message = receive_one(sqs, queue, 5).await?.ok_or("nothing came")?;
-    let handle = message.receipt_handle().unwrap_or_default();
+    let handle = message.receipt_handle().ok_or("a message without receipt handle")?;
     println!("Receiver 1 gets Order 1, hidden for 5 s");
 
     // ANCHOR: heartbeat

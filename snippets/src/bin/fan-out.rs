@@ -7,7 +7,7 @@ use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, TrimHorizon};
 use aws_sdk_kinesis::types::StartingPosition;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, register};
+use snippets::{connect, delete_stream, from_the_start, no_options, pass, println, put, register};
 use snippets::{scratch_stream, without_retries, Result};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "fan-out", 1).await?;
@@ -72,12 +73,11 @@ impl Consumer {
     async fn receives(&mut self, expected: &str) -> Result {
         loop {
             let Some(event) = self.subscription.event_stream.recv().await? else {
-                println!(
-                    "{}: the subscription is over, the next one begins",
-                    self.name
-                );
-                let place = StartingPosition::builder().r#type(AfterSequenceNumber);
-                let place = place.sequence_number(&self.place).build()?;
+                println!("{}: the subscription is over, the next one begins", self.name);
+                let place = StartingPosition::builder()
+                    .r#type(AfterSequenceNumber)
+                    .sequence_number(&self.place)
+                    .build()?;
                 self.subscription = subscribe(&self.kinesis, &self.arn, &self.shard, place).await?;
                 continue;
             };
@@ -86,9 +86,8 @@ impl Consumer {
             };
             self.place.clone_from(&event.continuation_sequence_number);
             let records = event.records.iter();
-            let sales: Vec<_> = records
-                .map(|record| String::from_utf8_lossy(record.data.as_ref()))
-                .collect();
+            let sales: Vec<_> =
+                records.map(|record| String::from_utf8_lossy(record.data.as_ref())).collect();
             if !sales.is_empty() {
                 println!("{}: {}", self.name, sales.join(", "));
                 assert_eq!(sales, [expected], "each record once");
@@ -106,9 +105,14 @@ async fn subscribe(
     shard: &str,
     from: StartingPosition,
 ) -> Result<SubscribeToShardOutput> {
-    let subscription = kinesis.subscribe_to_shard().consumer_arn(consumer);
-    let subscription = subscription.shard_id(shard).starting_position(from);
-    Ok(subscription.send().await?)
+    let subscription = kinesis
+        .subscribe_to_shard()
+        .consumer_arn(consumer)
+        .shard_id(shard)
+        .starting_position(from)
+        .send()
+        .await?;
+    Ok(subscription)
 }
 // ANCHOR_END: subscribe
 
@@ -118,8 +122,7 @@ async fn crowd(kinesis: &Client, stream: &str, shard: &str) -> Result {
     for _ in 0..20 {
         let mut calls = JoinSet::new();
         for _ in 0..10 {
-            let call = kinesis.get_records().set_shard_iterator(start.clone());
-            calls.spawn(call.send());
+            calls.spawn(kinesis.get_records().set_shard_iterator(start.clone()).send());
         }
         if calls.join_all().await.iter().any(|answer| answer.is_err()) {
             println!("Ten polls at once: the shard refuses some");

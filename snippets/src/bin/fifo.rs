@@ -4,7 +4,9 @@
 
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, options, queue_url, until_ctrl_c, Error, Result};
+use snippets::{
+    connect, eprintln, letters, options, println, queue_url, until_ctrl_c, Error, Result,
+};
 use std::time::Duration;
 use tokio::time::interval;
 
@@ -37,12 +39,14 @@ async fn send(sqs: &Client, queue: &str, group: &str, count: u64) -> Result {
     for n in 1..=count {
         every.tick().await;
         println!("Sending message {n}");
-        let sending = sqs
+        let sent = sqs
             .send_message()
             .queue_url(queue)
             .message_body(body(n))
-            .message_group_id(group);
-        if let Err(error) = sending.send().await {
+            .message_group_id(group)
+            .send()
+            .await;
+        if let Err(error) = sent {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }
     }

@@ -7,13 +7,16 @@ use aws_sdk_kinesis::types::ShardIteratorType::{
     AfterSequenceNumber, AtSequenceNumber, AtTimestamp, Latest, TrimHorizon,
 };
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, put, read, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, no_options, println, put, read, scratch_stream, shards, Result,
+};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::sleep;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "from-where", 1).await?;
     from_where(&kinesis, &stream).await?;
@@ -24,8 +27,7 @@ async fn main() -> Result {
 async fn from_where(kinesis: &Client, stream: &str) -> Result {
     let shard = &shards(kinesis, stream).await?[0].shard_id;
     let ask = |kind| {
-        let asked = kinesis.get_shard_iterator().stream_name(stream);
-        asked.shard_id(shard).shard_iterator_type(kind)
+        kinesis.get_shard_iterator().stream_name(stream).shard_id(shard).shard_iterator_type(kind)
     };
     put_numbers(kinesis, stream, 1..=3).await?;
     let latest = ask(Latest).send().await?.shard_iterator;

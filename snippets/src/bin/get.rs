@@ -6,7 +6,9 @@
 use aws_sdk_kinesis::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_kinesis::types::ShardIteratorType::{self, AtTimestamp, Latest, TrimHorizon};
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, named, options, shards, until_ctrl_c, Result, StreamArgs};
+use snippets::{
+    active, connect, named, options, println, shards, until_ctrl_c, Result, StreamArgs,
+};
 use std::mem::take;
 use std::time::Duration;
 use tokio::time::interval;
@@ -17,11 +19,7 @@ struct Options {
     args: StreamArgs,
 
     /// Where to begin: latest, start, or a time
-    #[arg(
-        long,
-        value_name = "latest|start|2026-11-23T10:00:00Z",
-        default_value = "latest"
-    )]
+    #[arg(long, value_name = "latest|start|2026-11-23T10:00:00Z", default_value = "latest")]
     from: String,
 }
 
@@ -42,13 +40,15 @@ async fn iterators(kinesis: &Client, stream: &str, from: &str) -> Result<Vec<Str
     let (kind, time) = place(from)?;
     let mut iterators = Vec::new();
     for shard in shards(kinesis, stream).await? {
-        let asked = kinesis
+        let answer = kinesis
             .get_shard_iterator()
             .stream_name(stream)
             .shard_id(shard.shard_id)
             .shard_iterator_type(kind.clone())
-            .set_timestamp(time);
-        iterators.extend(asked.send().await?.shard_iterator);
+            .set_timestamp(time)
+            .send()
+            .await?;
+        iterators.extend(answer.shard_iterator);
     }
     Ok(iterators)
 }
@@ -76,8 +76,7 @@ async fn get(kinesis: &Client, mut iterators: Vec<String>, count: u64) -> Result
         every.tick().await;
         let before = records;
         for iterator in take(&mut iterators) {
-            let asked = kinesis.get_records().shard_iterator(iterator);
-            let got = asked.limit(40).send().await?;
+            let got = kinesis.get_records().shard_iterator(iterator).limit(40).send().await?;
             for record in &got.records {
                 if records == count {
                     return Ok(());

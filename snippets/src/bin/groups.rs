@@ -4,10 +4,11 @@
 
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "groups").await?;
     blocked(&sqs, &queue).await?;
@@ -42,11 +43,7 @@ async fn blocked(sqs: &Client, queue: &str) -> Result {
 
     hand_back(sqs, queue, 1, &held[0]).await?;
     let held_too = receive(sqs, queue, 2).await?;
-    assert_eq!(
-        bodies(&held_too),
-        "A1",
-        "A2 is in flight behind it and holds up nothing"
-    );
+    assert_eq!(bodies(&held_too), "A1", "A2 is in flight behind it and holds up nothing");
 
     println!("Receiver 1 deletes A2, before A1 is done");
     delete(sqs, queue, held[1].clone()).await?;
@@ -55,36 +52,43 @@ async fn blocked(sqs: &Client, queue: &str) -> Result {
 // ANCHOR_END: blocked
 
 async fn send(sqs: &Client, queue: &str, group: &str, body: &str) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body(body);
-    sending.message_group_id(group).send().await?;
+    sqs.send_message().queue_url(queue).message_body(body).message_group_id(group).send().await?;
     println!("Sent {body} to group {group}");
     Ok(())
 }
 
 /// Receives all it can get, hidden from the other receiver for 30 seconds.
 async fn receive(sqs: &Client, queue: &str, receiver: u32) -> Result<Vec<Message>> {
-    let receiving = sqs
+    let response = sqs
         .receive_message()
         .queue_url(queue)
-        .visibility_timeout(30);
-    let ten = receiving.max_number_of_messages(10).wait_time_seconds(1);
-    let messages = ten.send().await?.messages.unwrap_or_default();
+        .visibility_timeout(30)
+        .max_number_of_messages(10)
+        .wait_time_seconds(1)
+        .send()
+        .await?;
+    let messages = response.messages.unwrap_or_default();
     println!("Receiver {receiver} gets {}", bodies(&messages));
     Ok(messages)
 }
 
 fn bodies(messages: &[Message]) -> String {
     let bodies: Vec<_> = messages.iter().filter_map(Message::body).collect();
-    match bodies.is_empty() {
-        true => "nothing".to_owned(),
-        false => bodies.join(" "),
+    if bodies.is_empty() {
+        "nothing".to_owned()
+    } else {
+        bodies.join(" ")
     }
 }
 
 async fn hand_back(sqs: &Client, queue: &str, receiver: u32, message: &Message) -> Result {
-    let change = sqs.change_message_visibility().queue_url(queue);
-    let change = change.set_receipt_handle(message.receipt_handle.clone());
-    change.visibility_timeout(0).send().await?;
+    let handle = message.receipt_handle().ok_or("a message without receipt handle")?;
+    sqs.change_message_visibility()
+        .queue_url(queue)
+        .receipt_handle(handle)
+        .visibility_timeout(0)
+        .send()
+        .await?;
     let body = message.body().unwrap_or_default();
     println!("Receiver {receiver} hands {body} back");
     Ok(())

@@ -13,7 +13,10 @@ use aws_sdk_kinesis::operation::put_records::builders::PutRecordsFluentBuilder a
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, pass, scratch_stream, shards, without_retries, Result};
+use snippets::{
+    connect, delete_stream, no_options, pass, println, scratch_stream, shards, without_retries,
+    Result,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use std::time::Duration;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "hot-keys", 4).await?;
@@ -61,8 +65,11 @@ async fn put_sales(kinesis: &Client, stream: &str, key: impl Fn(u32) -> String) 
 fn sales(kinesis: &Client, stream: &str, key: impl Fn(u32) -> String) -> Result<Sales> {
     let mut putting = kinesis.put_records().stream_name(stream);
     for n in 1..=500 {
-        let sale = PutRecordsRequestEntry::builder().partition_key(key(n));
-        putting = putting.records(sale.data(Blob::new([b'x'; 4000])).build()?);
+        let sale = PutRecordsRequestEntry::builder()
+            .partition_key(key(n))
+            .data(Blob::new([b'x'; 4000]))
+            .build()?;
+        putting = putting.records(sale);
     }
     Ok(putting)
 }
@@ -95,8 +102,7 @@ async fn one_more(config: &SdkConfig, stream: &str) -> Result {
 // ANCHOR_END: one_more
 
 fn sale(kinesis: &Client, stream: &str) -> PutRecordFluentBuilder {
-    let record = kinesis.put_record().stream_name(stream);
-    record.partition_key("berlin").data(Blob::new([b'x'; 4000]))
+    kinesis.put_record().stream_name(stream).partition_key("berlin").data(Blob::new([b'x'; 4000]))
 }
 
 // ANCHOR: attempts

@@ -3,19 +3,24 @@
 //!     cargo run --bin in-order
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, scratch_fifo_queue, Result};
 use std::cell::RefCell;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "in-order").await?;
     for n in 1..=20 {
         for group in ["A", "B", "C"] {
-            let sending = sqs.send_message().queue_url(&queue);
-            let sending = sending.message_body(format!("{group} {n}"));
-            sending.message_group_id(group).send().await?;
+            let body = format!("{group} {n}");
+            sqs.send_message()
+                .queue_url(&queue)
+                .message_body(body)
+                .message_group_id(group)
+                .send()
+                .await?;
         }
     }
 
@@ -43,9 +48,14 @@ async fn main() -> Result {
 async fn receive(sqs: &Client, queue: &str, log: &RefCell<Vec<String>>) -> Result<usize> {
     let mut received = 0;
     for _ in 0..100 {
-        let receiving = sqs.receive_message().queue_url(queue);
-        let three = receiving.max_number_of_messages(3).wait_time_seconds(2);
-        let messages = three.send().await?.messages.unwrap_or_default();
+        let response = sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(3)
+            .wait_time_seconds(2)
+            .send()
+            .await?;
+        let messages = response.messages.unwrap_or_default();
         if messages.is_empty() {
             break;
         }

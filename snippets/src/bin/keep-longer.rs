@@ -5,7 +5,7 @@
 
 // ANCHOR: all
 use aws_sdk_kinesis::Client;
-use snippets::{connect, flag, named, Result};
+use snippets::{connect, flag, named, println, Result};
 
 #[tokio::main]
 async fn main() -> Result {
@@ -13,14 +13,20 @@ async fn main() -> Result {
     let kinesis = Client::new(&connect().await);
     let stream = named("KinesisStream");
     let hours = if back {
-        let shorter = kinesis.decrease_stream_retention_period();
-        let shorter = shorter.stream_name(stream).retention_period_hours(24);
-        shorter.send().await?;
+        kinesis
+            .decrease_stream_retention_period()
+            .stream_name(stream)
+            .retention_period_hours(24)
+            .send()
+            .await?;
         24
     } else {
-        let longer = kinesis.increase_stream_retention_period();
-        let longer = longer.stream_name(stream).retention_period_hours(48);
-        longer.send().await?;
+        kinesis
+            .increase_stream_retention_period()
+            .stream_name(stream)
+            .retention_period_hours(48)
+            .send()
+            .await?;
         48
     };
     println!("Records are now kept for {hours} hours");

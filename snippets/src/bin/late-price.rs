@@ -5,7 +5,9 @@
 // ANCHOR: all
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName::SequenceNumber};
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, pass, receive_one, scratch_fifo_queue, Result};
+use snippets::{
+    connect, delete, no_options, pass, println, receive_one, scratch_fifo_queue, Result,
+};
 use std::time::Duration;
 
 /// The price of a coffee, and the message that set it.
@@ -35,11 +37,16 @@ impl Price {
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "late-price").await?;
     for price in ["2.50", "2.80"] {
-        let sending = sqs.send_message().queue_url(&queue).message_body(price);
-        sending.message_group_id("coffee").send().await?;
+        sqs.send_message()
+            .queue_url(&queue)
+            .message_body(price)
+            .message_group_id("coffee")
+            .send()
+            .await?;
     }
 
     let mut coffee = Price::default();

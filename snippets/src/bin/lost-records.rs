@@ -4,7 +4,9 @@
 
 use aws_sdk_kinesis::types::ShardIteratorType::Latest;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, iterator, put, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, iterator, no_options, println, put, scratch_stream, shards, Result,
+};
 use std::mem::take;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -12,6 +14,7 @@ use tokio::time::sleep;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     for shards in [1, 2] {
         let stream = scratch_stream(&kinesis, "lost-records", shards).await?;
@@ -63,8 +66,7 @@ async fn compare(kinesis: &Client, stream: &str) -> Result<(usize, usize)> {
 // ANCHOR: get
 /// Reads once. Returns how many records came, and the iterator that goes on behind them.
 async fn get(kinesis: &Client, iterator: Option<String>) -> Result<(usize, Option<String>)> {
-    let asked = kinesis.get_records().set_shard_iterator(iterator);
-    let got = asked.limit(40).send().await?;
+    let got = kinesis.get_records().set_shard_iterator(iterator).limit(40).send().await?;
     Ok((got.records.len(), got.next_shard_iterator))
 }
 

@@ -7,14 +7,13 @@
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_kinesis::types::ShardIteratorType::{AfterSequenceNumber, Latest};
 use aws_sdk_sqs as sqs;
-use snippets::{connect, flag, from_the_start, iterator, named, put, queue_url, read, Result};
+use snippets::{
+    connect, flag, from_the_start, iterator, named, println, put, queue_url, read, Result,
+};
 
 #[tokio::main]
 async fn main() -> Result {
-    let old = flag(
-        "old",
-        "Ask for LATEST after each batch, as the old loop did",
-    );
+    let old = flag("old", "Ask for LATEST after each batch, as the old loop did");
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let queue = queue_url(&sqs, "StandardQueue").await?;
@@ -29,8 +28,7 @@ async fn main() -> Result {
         for record in &records {
             let data = String::from_utf8_lossy(record.data.as_ref());
             println!("Copying {data}");
-            let sending = sqs.send_message().queue_url(&queue).message_body(data);
-            sending.send().await?;
+            sqs.send_message().queue_url(&queue).message_body(data).send().await?;
         }
         if batch == 5 {
             break;
@@ -40,12 +38,15 @@ async fn main() -> Result {
             iterator(&kinesis, &stream, &shard, Latest).await?
         } else {
             let last = records.last().ok_or("nothing came")?;
-            let asked = kinesis.get_shard_iterator().stream_name(&stream);
-            let after = asked
+            kinesis
+                .get_shard_iterator()
+                .stream_name(&stream)
                 .shard_id(&shard)
                 .shard_iterator_type(AfterSequenceNumber)
-                .starting_sequence_number(&last.sequence_number);
-            after.send().await?.shard_iterator
+                .starting_sequence_number(&last.sequence_number)
+                .send()
+                .await?
+                .shard_iterator
         };
         producer("after the work").await?;
     }

@@ -5,7 +5,9 @@
 use aws_sdk_kinesis::error::SdkError;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, scratch_stream};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream,
+};
 use snippets::{without_retries, Result};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -14,6 +16,7 @@ use tokio::time::sleep;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let kinesis = Client::new(&config);
     let stream = scratch_stream(&kinesis, "more-readers", 1).await?;
@@ -41,8 +44,7 @@ async fn read(kinesis: &Client, start: &Option<String>, readers: u32) -> Result<
         let began = Instant::now();
         let mut calls = JoinSet::new();
         for _ in 0..readers * 2 {
-            let call = kinesis.get_records().set_shard_iterator(start.clone());
-            calls.spawn(call.send());
+            calls.spawn(kinesis.get_records().set_shard_iterator(start.clone()).send());
         }
         let mut throttled = 0;
         while let Some(Ok(answer)) = calls.join_next().await {

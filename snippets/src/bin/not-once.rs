@@ -4,12 +4,15 @@
 
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, pass, receive_one, scratch_fifo_queue, Result};
+use snippets::{
+    connect, delete, no_options, pass, println, receive_one, scratch_fifo_queue, Result,
+};
 use std::collections::HashSet;
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "not-once").await?;
     too_slow(&sqs, &queue).await?;
@@ -20,8 +23,12 @@ async fn main() -> Result {
 // ANCHOR: too_slow
 async fn too_slow(sqs: &Client, queue: &str) -> Result {
     let mut charged = HashSet::new();
-    let sending = sqs.send_message().queue_url(queue).message_body("Order 1");
-    sending.message_group_id("customer-1").send().await?;
+    sqs.send_message()
+        .queue_url(queue)
+        .message_body("Order 1")
+        .message_group_id("customer-1")
+        .send()
+        .await?;
 
     let first = receive_one(sqs, queue, 5).await?.ok_or("nothing came")?;
     charge(1, &first, &mut charged);
@@ -46,9 +53,10 @@ async fn too_slow(sqs: &Client, queue: &str) -> Result {
 /// Charges an order, unless it is charged already.
 fn charge(receiver: u32, message: &Message, charged: &mut HashSet<String>) {
     let order = message.body().unwrap_or_default();
-    match charged.insert(order.to_owned()) {
-        true => println!("Receiver {receiver} gets {order}: charged"),
-        false => println!("Receiver {receiver} gets {order}: done already"),
+    if charged.insert(order.to_owned()) {
+        println!("Receiver {receiver} gets {order}: charged");
+    } else {
+        println!("Receiver {receiver} gets {order}: done already");
     }
 }
 // ANCHOR_END: charge

@@ -3,15 +3,15 @@
 //!     cargo run --bin old-handle
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, receive_one, scratch_queue, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "old-handle").await?;
-    let sending = sqs.send_message().queue_url(&queue).message_body("Order 1");
-    sending.send().await?;
+    sqs.send_message().queue_url(&queue).message_body("Order 1").send().await?;
 
     delete_too_late(&sqs, &queue).await?;
 
@@ -45,7 +45,6 @@ async fn delete_too_late(sqs: &Client, queue: &str) -> Result {
 // ANCHOR_END: delete_too_late
 
 async fn delete(sqs: &Client, queue: &str, handle: Option<String>) -> Result {
-    let deletion = sqs.delete_message().queue_url(queue);
-    deletion.set_receipt_handle(handle).send().await?;
+    sqs.delete_message().queue_url(queue).set_receipt_handle(handle).send().await?;
     Ok(())
 }

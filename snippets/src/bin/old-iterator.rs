@@ -6,12 +6,16 @@ use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::types::ShardIteratorType::AfterSequenceNumber;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, read, scratch_stream, shards};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, read, scratch_stream,
+    shards,
+};
 use snippets::{Error, Result};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "old-iterator", 1).await?;
     old_iterator(&kinesis, &stream).await?;
@@ -29,20 +33,29 @@ async fn old_iterator(kinesis: &Client, stream: &str) -> Result {
     put(kinesis, stream, "key", "2").await?;
 
     pass(Duration::from_secs(301)).await;
-    let late = kinesis.get_records().set_shard_iterator(first);
-    let error = late.send().await.err().ok_or("the iterator still works")?;
+    let error = kinesis
+        .get_records()
+        .set_shard_iterator(first)
+        .send()
+        .await
+        .err()
+        .ok_or("the iterator still works")?;
     println!("The old iterator: {}", error.code().unwrap_or_default());
     let is_expired = |error: &GetRecordsError| error.is_expired_iterator_exception();
     if !error.as_service_error().is_some_and(is_expired) {
         return Err(Error::from(error));
     }
 
-    let asked = kinesis.get_shard_iterator().stream_name(stream);
-    let asked = asked
+    let fresh = kinesis
+        .get_shard_iterator()
+        .stream_name(stream)
         .shard_id(shard)
-        .shard_iterator_type(AfterSequenceNumber);
-    let fresh = asked.starting_sequence_number(&last.sequence_number);
-    let records = read(kinesis, fresh.send().await?.shard_iterator, 1).await?;
+        .shard_iterator_type(AfterSequenceNumber)
+        .starting_sequence_number(&last.sequence_number)
+        .send()
+        .await?
+        .shard_iterator;
+    let records = read(kinesis, fresh, 1).await?;
     let next = records.first().ok_or("record 2 is lost")?;
     assert_eq!(next.data.as_ref(), b"2", "where the reader had stopped");
     println!("A fresh one, after that number: record 2");

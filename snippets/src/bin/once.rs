@@ -5,12 +5,13 @@
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
 use serde_json::{json, Value};
-use snippets::{connect, pass, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, receive_one, scratch_queue, Result};
 use std::collections::HashSet;
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "once").await?;
     let mut shop = Shop::default();
@@ -30,7 +31,7 @@ struct Shop {
 
 impl Shop {
     fn handle(&mut self, message: &Message) -> Result {
-        let order: Value = serde_json::from_str(message.body().unwrap_or_default())?;
+        let order: Value = serde_json::from_str(message.body().ok_or("a message without body")?)?;
         let number = order["order"].as_u64().ok_or("an order without a number")?;
         if self.done.insert(number) {
             self.charges += 1; // the effect
@@ -76,14 +77,11 @@ async fn sent_twice(sqs: &Client, queue: &str, shop: &mut Shop) -> Result {
 /// Sends an order and gives back its MessageId.
 async fn send(sqs: &Client, queue: &str, number: u64) -> Result<Option<String>> {
     let body = json!({ "order": number, "price": 12.5 });
-    let sending = sqs.send_message().queue_url(queue);
-    let sent = sending.message_body(body.to_string()).send().await?;
+    let sent = sqs.send_message().queue_url(queue).message_body(body.to_string()).send().await?;
     Ok(sent.message_id)
 }
 
 async fn delete(sqs: &Client, queue: &str, message: Message) -> Result {
-    let deletion = sqs.delete_message().queue_url(queue);
-    let deletion = deletion.set_receipt_handle(message.receipt_handle);
-    deletion.send().await?;
+    sqs.delete_message().queue_url(queue).set_receipt_handle(message.receipt_handle).send().await?;
     Ok(())
 }

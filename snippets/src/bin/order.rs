@@ -3,19 +3,19 @@
 //!     cargo run --bin order
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::collections::BTreeSet;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "order").await?;
 
     let sent: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
     for body in &sent {
-        let sending = sqs.send_message().queue_url(&queue).message_body(body);
-        sending.send().await?;
+        sqs.send_message().queue_url(&queue).message_body(body).send().await?;
     }
     let received = receive_all(&sqs, &queue, sent.len()).await?;
     sqs.delete_queue().queue_url(&queue).send().await?;
@@ -32,12 +32,13 @@ async fn main() -> Result {
 async fn receive_all(sqs: &Client, queue: &str, how_many: usize) -> Result<Vec<String>> {
     let mut bodies = Vec::new();
     while BTreeSet::from_iter(&bodies).len() < how_many {
-        let receiving = sqs
+        let response = sqs
             .receive_message()
             .queue_url(queue)
             .max_number_of_messages(10)
-            .wait_time_seconds(5);
-        let response = receiving.send().await?;
+            .wait_time_seconds(5)
+            .send()
+            .await?;
         if response.messages().is_empty() {
             break;
         }

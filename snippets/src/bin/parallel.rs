@@ -3,11 +3,12 @@
 //!     cargo run --bin parallel
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let one = rounds(&sqs, 1).await?;
     let six = rounds(&sqs, 6).await?;
@@ -23,10 +24,12 @@ async fn main() -> Result {
 async fn rounds(sqs: &Client, groups: u32) -> Result<Vec<usize>> {
     let queue = scratch_fifo_queue(sqs, "parallel").await?;
     for n in 1..=6 {
-        let sending = sqs.send_message().queue_url(&queue);
-        let sending = sending.message_body(format!("Order {n}"));
-        let group = format!("group-{}", n % groups);
-        sending.message_group_id(group).send().await?;
+        sqs.send_message()
+            .queue_url(&queue)
+            .message_body(format!("Order {n}"))
+            .message_group_id(format!("group-{}", n % groups))
+            .send()
+            .await?;
     }
     let mut at_work = Vec::new();
     while at_work.iter().sum::<usize>() < 6 && at_work.len() < 10 {

@@ -5,13 +5,17 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry as Entry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, read, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, println, read, scratch_stream, shards,
+    Result,
+};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "put-many", 1).await?;
     let calls = put_all(&kinesis, &stream, entries()?).await?;
@@ -23,8 +27,10 @@ async fn main() -> Result {
 /// 500 records of 5,000 bytes: a number, and spaces.
 fn entries() -> Result<Vec<Entry>> {
     let entry = |n: u32| {
-        let entry = Entry::builder().partition_key(format!("customer-{n}"));
-        Ok(entry.data(Blob::new(format!("{n:<5000}"))).build()?)
+        Ok(Entry::builder()
+            .partition_key(format!("customer-{n}"))
+            .data(Blob::new(format!("{n:<5000}")))
+            .build()?)
     };
     (1..=500).map(entry).collect()
 }
@@ -36,21 +42,23 @@ async fn put_all(kinesis: &Client, stream: &str, mut entries: Vec<Entry>) -> Res
     let mut wait = Duration::from_secs(1);
     for call in 1..=6 {
         let sent = entries.len();
-        let putting = kinesis.put_records().stream_name(stream);
-        let answer = putting.set_records(Some(entries.clone())).send().await?;
+        let answer = kinesis
+            .put_records()
+            .stream_name(stream)
+            .set_records(Some(entries.clone()))
+            .send()
+            .await?;
         let failed = answer.failed_record_count().unwrap_or_default();
         println!("Call {call}: Ok, and {failed} of {sent} failed");
         if failed == 0 {
             return Ok(call);
         }
 
-        let mut results = answer.records.iter();
-        entries.retain(|_| {
-            results
-                .next()
-                .is_none_or(|result| result.error_code.is_some())
-        });
-        assert_eq!(entries.len(), failed as usize, "one result for each entry");
+        // The results are in the order of the entries.
+        assert_eq!(answer.records.len(), sent, "one result for each entry");
+        let answered = entries.into_iter().zip(answer.records);
+        let refused = answered.filter(|(_, result)| result.error_code.is_some());
+        entries = refused.map(|(entry, _)| entry).collect();
         sleep(wait).await;
         wait *= 2;
     }
@@ -66,10 +74,7 @@ async fn read_back(kinesis: &Client, stream: &str) -> Result {
     let records = read(kinesis, iterator, 500).await?;
     println!("Read back: {} records", records.len());
     let number = |data: &Blob| String::from_utf8_lossy(data.as_ref()).trim().parse().ok();
-    let mut numbers: Vec<u32> = records
-        .iter()
-        .filter_map(|record| number(&record.data))
-        .collect();
+    let mut numbers: Vec<u32> = records.iter().filter_map(|record| number(&record.data)).collect();
     numbers.sort();
     assert_eq!(numbers, Vec::from_iter(1..=500), "each of them, once");
     Ok(())

@@ -6,7 +6,7 @@
 // ANCHOR: all
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, named, options, Result};
+use snippets::{connect, named, options, println, Result};
 
 #[derive(clap::Parser)]
 struct Options {
@@ -21,9 +21,13 @@ struct Options {
 async fn main() -> Result {
     let Options { key, data } = options();
     let kinesis = Client::new(&connect().await);
-    let record = kinesis.put_record().stream_name(named("KinesisStream"));
-    let record = record.partition_key(key).data(Blob::new(data));
-    let answer = record.send().await?;
+    let answer = kinesis
+        .put_record()
+        .stream_name(named("KinesisStream"))
+        .partition_key(key)
+        .data(Blob::new(data))
+        .send()
+        .await?;
     println!("Shard: {}", answer.shard_id);
     println!("SequenceNumber: {}", answer.sequence_number);
     Ok(())

@@ -5,7 +5,7 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::Client;
 use serde_json::json;
-use snippets::{active, connect, letters, named, options, until_ctrl_c, uuid};
+use snippets::{active, connect, eprintln, letters, named, options, println, until_ctrl_c, uuid};
 use snippets::{Error, Result, StreamArgs};
 use std::time::Duration;
 use tokio::time::interval;
@@ -27,12 +27,14 @@ async fn put(kinesis: &Client, stream: &str, count: u64) -> Result {
         println!("Putting record {n}");
         let id = uuid();
         let data = json!({ "Id": id, "Msg": n.to_string(), "Field01": letters(16) });
-        let record = kinesis
+        let put = kinesis
             .put_record()
             .stream_name(stream)
             .partition_key(id)
-            .data(Blob::new(data.to_string()));
-        if let Err(error) = record.send().await {
+            .data(Blob::new(data.to_string()))
+            .send()
+            .await;
+        if let Err(error) = put {
             eprintln!("Record {n} was not put: {}", Error::from(error));
         }
     }

@@ -4,11 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::{types::Message, Client};
-use snippets::{connect, queue_url, until_ctrl_c, Args, Result};
+use snippets::{connect, options, println, queue_url, until_ctrl_c, Args, Result};
 
 #[tokio::main]
 async fn main() -> Result {
-    let args = Args::from_command_line();
+    let args: Args = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
     until_ctrl_c(receive(&sqs, &queue, args.count)).await
@@ -40,9 +40,8 @@ async fn receive(sqs: &Client, queue: &str, count: u64) -> Result {
 
 // ANCHOR: delete
 async fn delete(sqs: &Client, queue: &str, message: &Message) -> Result {
-    let receipt = message.receipt_handle().unwrap_or_default();
-    let deletion = sqs.delete_message().queue_url(queue);
-    deletion.receipt_handle(receipt).send().await?;
+    let receipt = message.receipt_handle().ok_or("a message without receipt handle")?;
+    sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await?;
     Ok(())
 }
 // ANCHOR_END: delete

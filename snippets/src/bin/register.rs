@@ -4,10 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_kinesis::Client;
-use snippets::{connect, named, register, Result};
+use snippets::{connect, named, no_options, println, register, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = named("KinesisStream");
     register(&kinesis, &stream, "bills").await?;

@@ -6,12 +6,16 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry as Entry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, read, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, println, read, scratch_stream, shards,
+    Result,
+};
 use std::time::Duration;
 use tokio::time::sleep;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "reordered", 1).await?;
     let letters = [("A", 700_000), ("B", 700_000), ("C", 10)];
@@ -39,8 +43,11 @@ async fn put<'a>(
 ) -> Result<Vec<(&'a str, usize)>> {
     let mut putting = kinesis.put_records().stream_name(stream);
     for (letter, size) in letters {
-        let entry = Entry::builder().partition_key("account-7");
-        putting = putting.records(entry.data(Blob::new(letter.repeat(*size))).build()?);
+        let entry = Entry::builder()
+            .partition_key("account-7")
+            .data(Blob::new(letter.repeat(*size)))
+            .build()?;
+        putting = putting.records(entry);
     }
     let answer = putting.send().await?;
     let results = letters.iter().zip(&answer.records);

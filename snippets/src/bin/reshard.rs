@@ -5,7 +5,8 @@
 use aws_sdk_kinesis::types::{Record, ScalingType};
 use aws_sdk_kinesis::Client;
 use snippets::{
-    active, connect, delete_stream, from_the_start, pass, put, scratch_stream, shards, Result,
+    active, connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream,
+    shards, Result,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -14,6 +15,7 @@ use std::time::Duration;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "reshard", 1).await?;
     deposit(&kinesis, &stream, 1..=10).await?;
@@ -37,9 +39,13 @@ async fn main() -> Result {
 // ANCHOR: reshard
 /// Splits or merges until there are `target` shards, and deposits while this goes on.
 async fn reshard(kinesis: &Client, stream: &str, target: i32, deposits: Numbers) -> Result {
-    let change = kinesis.update_shard_count().stream_name(stream);
-    let change = change.scaling_type(ScalingType::UniformScaling);
-    change.target_shard_count(target).send().await?;
+    kinesis
+        .update_shard_count()
+        .stream_name(stream)
+        .scaling_type(ScalingType::UniformScaling)
+        .target_shard_count(target)
+        .send()
+        .await?;
     deposit(kinesis, stream, deposits).await?;
     active(kinesis, stream).await
 }
@@ -87,8 +93,8 @@ async fn read(kinesis: &Client, stream: &str, parents_first: bool) -> Result<Vec
     }
     for _ in 0..100 {
         for (shard, iterator) in take(&mut reading) {
-            let call = kinesis.get_records().set_shard_iterator(iterator);
-            let answer = call.limit(60).send().await?;
+            let answer =
+                kinesis.get_records().set_shard_iterator(iterator).limit(60).send().await?;
             let is_empty = answer.records.is_empty();
             log.extend(answer.records);
             if answer.next_shard_iterator.is_none() {

@@ -4,20 +4,27 @@
 
 // ANCHOR: all
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, from_the_start, pass, put, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, from_the_start, no_options, pass, println, put, scratch_stream, shards,
+    Result,
+};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "retention", 1).await?;
     put(&kinesis, &stream, "key", "an order").await?;
 
-    let longer = kinesis.increase_stream_retention_period();
-    let longer = longer.stream_name(&stream).retention_period_hours(48);
-    longer.send().await?;
+    kinesis
+        .increase_stream_retention_period()
+        .stream_name(&stream)
+        .retention_period_hours(48)
+        .send()
+        .await?;
     println!("Records are now kept for 48 hours");
 
     pass(25 * HOUR).await;
@@ -31,8 +38,7 @@ async fn main() -> Result {
 async fn count(kinesis: &Client, stream: &str) -> Result<usize> {
     let shard = &shards(kinesis, stream).await?[0].shard_id;
     let iterator = from_the_start(kinesis, stream, shard).await?;
-    let reading = kinesis.get_records().set_shard_iterator(iterator);
-    let count = reading.send().await?.records.len();
+    let count = kinesis.get_records().set_shard_iterator(iterator).send().await?.records.len();
     println!("Records in the stream: {count}");
     Ok(count)
 }

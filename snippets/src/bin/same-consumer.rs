@@ -9,11 +9,14 @@ use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardError;
 use aws_sdk_kinesis::types::error::SubscribeToShardEventStreamError;
 use aws_sdk_kinesis::types::{ShardIteratorType::TrimHorizon, StartingPosition};
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, pass, put, register, scratch_stream, Result};
+use snippets::{
+    connect, delete_stream, no_options, pass, println, put, register, scratch_stream, Result,
+};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "same-consumer", 1).await?;
     let shard = put(&kinesis, &stream, "berlin", "sale 1").await?;
@@ -47,7 +50,6 @@ fn subscribe(
     shard: &str,
 ) -> Result<SubscribeToShardFluentBuilder> {
     let start = StartingPosition::builder().r#type(TrimHorizon).build()?;
-    let subscription = kinesis.subscribe_to_shard().consumer_arn(consumer);
-    Ok(subscription.shard_id(shard).starting_position(start))
+    Ok(kinesis.subscribe_to_shard().consumer_arn(consumer).shard_id(shard).starting_position(start))
 }
 // ANCHOR_END: all

@@ -5,14 +5,14 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, queue_url, Result};
+use snippets::{connect, no_options, println, queue_url, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, "StandardQueue").await?;
-    let sending = sqs.send_message().queue_url(queue).message_body("Later");
-    sending.delay_seconds(300).send().await?;
+    sqs.send_message().queue_url(queue).message_body("Later").delay_seconds(300).send().await?;
     println!("Sent. It can be received in five minutes");
     Ok(())
 }

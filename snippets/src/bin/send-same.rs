@@ -4,7 +4,7 @@
 
 // ANCHOR: all
 use aws_sdk_sqs::Client;
-use snippets::{connect, options, queue_url, Result};
+use snippets::{connect, options, println, queue_url, Result};
 
 #[derive(clap::Parser)]
 struct Options {
@@ -18,9 +18,14 @@ async fn main() -> Result {
     let Options { id } = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, "FIFOQueue.fifo").await?;
-    let sending = sqs.send_message().queue_url(queue).message_body("Order 1");
-    let sending = sending.message_group_id("Group1");
-    let sent = sending.set_message_deduplication_id(id).send().await?;
+    let sent = sqs
+        .send_message()
+        .queue_url(queue)
+        .message_body("Order 1")
+        .message_group_id("Group1")
+        .set_message_deduplication_id(id)
+        .send()
+        .await?;
     println!("MessageId: {}", sent.message_id().unwrap_or_default());
     let number = sent.sequence_number().unwrap_or_default();
     println!("SequenceNumber: {number}");

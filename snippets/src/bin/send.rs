@@ -4,13 +4,15 @@
 
 use aws_sdk_sqs::Client;
 use serde_json::json;
-use snippets::{connect, letters, queue_url, until_ctrl_c, Args, Error, Result};
+use snippets::{
+    connect, eprintln, letters, options, println, queue_url, until_ctrl_c, Args, Error, Result,
+};
 use std::time::Duration;
 use tokio::time::interval;
 
 #[tokio::main]
 async fn main() -> Result {
-    let args = Args::from_command_line();
+    let args: Args = options();
     let sqs = Client::new(&connect().await);
     let queue = queue_url(&sqs, &args.queue).await?;
     until_ctrl_c(send(&sqs, &queue, args.count)).await
@@ -23,11 +25,8 @@ async fn send(sqs: &Client, queue: &str, count: u64) -> Result {
         every.tick().await;
         println!("Sending message {n}");
         let body = json!({ "Message": n, "Field01": letters(16) });
-        let sending = sqs
-            .send_message()
-            .queue_url(queue)
-            .message_body(body.to_string());
-        if let Err(error) = sending.send().await {
+        let sent = sqs.send_message().queue_url(queue).message_body(body.to_string()).send().await;
+        if let Err(error) = sent {
             eprintln!("Message {n} was not sent: {}", Error::from(error));
         }
     }

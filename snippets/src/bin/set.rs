@@ -5,7 +5,7 @@
 // ANCHOR: all
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_sqs::Client;
-use snippets::{connect, options, queue_url, QueueArgs, Result};
+use snippets::{connect, options, println, queue_url, QueueArgs, Result};
 
 #[derive(clap::Parser)]
 struct Options {

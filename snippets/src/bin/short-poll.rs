@@ -3,17 +3,17 @@
 //!     cargo run --bin short-poll
 
 use aws_sdk_sqs::{types::Message, Client};
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::collections::BTreeSet;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "short-poll").await?;
     for body in ["1", "2", "3"] {
-        let sending = sqs.send_message().queue_url(&queue).message_body(body);
-        sending.send().await?;
+        sqs.send_message().queue_url(&queue).message_body(body).send().await?;
     }
 
     let mut empty = 0;

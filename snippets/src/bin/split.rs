@@ -6,7 +6,7 @@
 // ANCHOR: all
 use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::Client;
-use snippets::{active, connect, flag, is_open, named, put, shards, Result};
+use snippets::{active, connect, flag, is_open, named, println, put, shards, Result};
 
 #[tokio::main]
 async fn main() -> Result {
@@ -19,18 +19,23 @@ async fn main() -> Result {
         let [one, other, ..] = &open[..] else {
             return Err("there is only one shard".into());
         };
-        let merge = kinesis.merge_shards().stream_name(&stream);
-        let merge = merge.shard_to_merge(&one.shard_id);
-        merge
+        kinesis
+            .merge_shards()
+            .stream_name(&stream)
+            .shard_to_merge(&one.shard_id)
             .adjacent_shard_to_merge(&other.shard_id)
             .send()
             .await?;
     } else {
         let busy = put(&kinesis, &stream, "berlin", "a sale").await?;
         for shard in open.iter().filter(|shard| shard.shard_id == busy) {
-            let split = kinesis.split_shard().stream_name(&stream);
-            let split = split.shard_to_split(&busy);
-            split.new_starting_hash_key(middle(shard)?).send().await?;
+            kinesis
+                .split_shard()
+                .stream_name(&stream)
+                .shard_to_split(&busy)
+                .new_starting_hash_key(middle(shard)?)
+                .send()
+                .await?;
         }
     }
     active(&kinesis, &stream).await?;
@@ -50,9 +55,6 @@ fn middle(shard: &Shard) -> Result<String> {
 fn bounds(shard: &Shard) -> Result<(u128, u128)> {
     let keys = shard.hash_key_range.as_ref().ok_or("no hash keys")?;
     let number = |text: &str| text.parse().map_err(|_| "not a number");
-    Ok((
-        number(&keys.starting_hash_key)?,
-        number(&keys.ending_hash_key)?,
-    ))
+    Ok((number(&keys.starting_hash_key)?, number(&keys.ending_hash_key)?))
 }
 // ANCHOR_END: all

@@ -6,24 +6,33 @@
 // ANCHOR: all
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, scratch_fifo_queue, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "stop").await?;
     for n in 1..=10 {
-        let sending = sqs.send_message().queue_url(&queue);
-        let sending = sending.message_body(n.to_string());
-        sending.message_group_id("A").send().await?;
+        sqs.send_message()
+            .queue_url(&queue)
+            .message_body(n.to_string())
+            .message_group_id("A")
+            .send()
+            .await?;
     }
 
     let mut handled = Vec::new();
     let mut failed = false;
     for _ in 0..20 {
-        let receiving = sqs.receive_message().queue_url(&queue);
-        let ten = receiving.max_number_of_messages(10).wait_time_seconds(1);
-        let mut messages = ten.send().await?.messages.unwrap_or_default().into_iter();
+        let response = sqs
+            .receive_message()
+            .queue_url(&queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(1)
+            .send()
+            .await?;
+        let mut messages = response.messages.unwrap_or_default().into_iter();
         while let Some(message) = messages.next() {
             let body = message.body.clone().unwrap_or_default();
             if body == "3" && !failed {
@@ -49,9 +58,12 @@ async fn main() -> Result {
 }
 
 async fn hand_back(sqs: &Client, queue: &str, message: Message) -> Result {
-    let change = sqs.change_message_visibility().queue_url(queue);
-    let change = change.set_receipt_handle(message.receipt_handle);
-    change.visibility_timeout(0).send().await?;
+    sqs.change_message_visibility()
+        .queue_url(queue)
+        .set_receipt_handle(message.receipt_handle)
+        .visibility_timeout(0)
+        .send()
+        .await?;
     Ok(())
 }
 // ANCHOR_END: all

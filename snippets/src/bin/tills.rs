@@ -6,11 +6,12 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, scratch_stream, Result};
+use snippets::{connect, delete_stream, no_options, println, scratch_stream, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "tills", 4).await?;
     let till = |n: u32| format!("berlin-till-{}", n % 8 + 1);
@@ -18,8 +19,11 @@ async fn main() -> Result {
 
     let mut putting = kinesis.put_records().stream_name(&stream);
     for till in &tills {
-        let sale = PutRecordsRequestEntry::builder().partition_key(till);
-        putting = putting.records(sale.data(Blob::new([b'x'; 4000])).build()?);
+        let sale = PutRecordsRequestEntry::builder()
+            .partition_key(till)
+            .data(Blob::new([b'x'; 4000]))
+            .build()?;
+        putting = putting.records(sale);
     }
     let answer = putting.send().await?;
     assert_eq!(answer.failed_record_count, Some(0), "there is room for all");

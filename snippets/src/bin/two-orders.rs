@@ -4,11 +4,12 @@
 //!     cargo run --bin two-orders
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, delete, receive_one, scratch_fifo_queue, Result};
+use snippets::{connect, delete, no_options, println, receive_one, scratch_fifo_queue, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_fifo_queue(&sqs, "two-orders").await?;
 
@@ -33,10 +34,13 @@ async fn main() -> Result {
 // ANCHOR: order
 /// Orders a coffee. Without an id, SQS takes the hash of the body.
 async fn order(sqs: &Client, queue: &str, id: Option<&str>) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body("Coffee");
-    let sending = sending.message_group_id("table-1");
-    let sending = sending.set_message_deduplication_id(id.map(str::to_owned));
-    sending.send().await?;
+    sqs.send_message()
+        .queue_url(queue)
+        .message_body("Coffee")
+        .message_group_id("table-1")
+        .set_message_deduplication_id(id.map(str::to_owned))
+        .send()
+        .await?;
     Ok(())
 }
 // ANCHOR_END: order

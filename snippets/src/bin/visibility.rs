@@ -3,11 +3,14 @@
 //!     cargo run --bin visibility
 
 use aws_sdk_sqs::Client;
-use snippets::{connect, pass, receive_count, receive_one, scratch_queue, Result};
+use snippets::{
+    connect, no_options, pass, println, receive_count, receive_one, scratch_queue, Result,
+};
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sqs = Client::new(&connect().await);
     let queue = scratch_queue(&sqs, "visibility").await?;
     come_back(&sqs, &queue).await?;
@@ -17,8 +20,7 @@ async fn main() -> Result {
 
 // ANCHOR: come_back
 async fn come_back(sqs: &Client, queue: &str) -> Result {
-    let sending = sqs.send_message().queue_url(queue).message_body("Order 1");
-    let sent = sending.send().await?;
+    let sent = sqs.send_message().queue_url(queue).message_body("Order 1").send().await?;
 
     let first = receive_one(sqs, queue, 5).await?.ok_or("nothing came")?;
     println!("Receiver 1 gets Order 1, and crashes");

@@ -4,11 +4,14 @@
 
 use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::Client;
-use snippets::{connect, delete_stream, hash_key, put, scratch_stream, shards, Result};
+use snippets::{
+    connect, delete_stream, hash_key, no_options, println, put, scratch_stream, shards, Result,
+};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let kinesis = Client::new(&connect().await);
     let stream = scratch_stream(&kinesis, "which-shard", 4).await?;
     let shards = shards(&kinesis, &stream).await?;
@@ -30,10 +33,7 @@ async fn main() -> Result {
 // ANCHOR: shard_of
 /// The hash keys that the shard takes, both ends included.
 fn range(shard: &Shard) -> Result<(u128, u128)> {
-    let range = shard
-        .hash_key_range
-        .as_ref()
-        .ok_or("a shard without range")?;
+    let range = shard.hash_key_range.as_ref().ok_or("a shard without range")?;
     let number = |text: &str| text.parse().map_err(|_| format!("{text} is no hash key"));
     let (from, to) = (&range.starting_hash_key, &range.ending_hash_key);
     Ok((number(from)?, number(to)?))

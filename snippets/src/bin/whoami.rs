@@ -4,10 +4,11 @@
 
 // ANCHOR: all
 use aws_sdk_sts::Client;
-use snippets::{connect, Result};
+use snippets::{connect, no_options, println, Result};
 
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let sts = Client::new(&connect().await);
     let you = sts.get_caller_identity().send().await?;
     println!("Account: {}", you.account().unwrap_or_default());

@@ -6,7 +6,7 @@ pub mod queues;
 pub mod start;
 pub mod streams;
 
-use crate::Result;
+use crate::{eprintln, println, Result};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_kinesis as kinesis;

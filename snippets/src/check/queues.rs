@@ -30,8 +30,7 @@ impl Queue {
     }
 
     pub async fn at(sqs: &Client, url: String) -> Result<Self> {
-        let asked = sqs.get_queue_attributes().queue_url(&url);
-        let answer = asked.attribute_names(All).send().await?;
+        let answer = sqs.get_queue_attributes().queue_url(&url).attribute_names(All).send().await?;
         Ok(Self {
             name: url.rsplit('/').next().unwrap_or_default().to_owned(),
             url,
@@ -108,15 +107,11 @@ pub async fn visibility(clients: &Clients) -> Result<Verdict> {
     let seconds = queue.number(VisibilityTimeout);
     let hides = format!("{} hides a received message for {seconds} s", queue.name);
     match seconds {
-        0..60 => mistake(
-            hides,
-            "shorter than the work: the message comes back while it is worked on",
-        ),
+        0..60 => {
+            mistake(hides, "shorter than the work: the message comes back while it is worked on")
+        }
         60..=300 => done(hides),
-        _ => mistake(
-            hides,
-            "far longer than the work: so long nobody notices a crash",
-        ),
+        _ => mistake(hides, "far longer than the work: so long nobody notices a crash"),
     }
 }
 
@@ -192,21 +187,21 @@ struct Waiting {
 impl Waiting {
     async fn look(sqs: &Client) -> Result<Self> {
         let queue = Queue::find(sqs, "FIFOQueue.fifo").await?;
-        let looking = sqs.receive_message().queue_url(&queue.url);
-        let looking = looking.visibility_timeout(0).max_number_of_messages(10);
-        let looking = looking.message_system_attribute_names(MessageSystemAttributeName::All);
-        let messages = looking.wait_time_seconds(1).send().await?.messages;
-        Ok(Self {
-            queue,
-            messages: messages.unwrap_or_default(),
-        })
+        let messages = sqs
+            .receive_message()
+            .queue_url(&queue.url)
+            .visibility_timeout(0)
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .wait_time_seconds(1)
+            .send()
+            .await?
+            .messages;
+        Ok(Self { queue, messages: messages.unwrap_or_default() })
     }
 
     fn groups(&self) -> BTreeSet<&str> {
-        let messages = self.messages.iter();
-        messages
-            .map(|message| attribute(message, MessageGroupId))
-            .collect()
+        self.messages.iter().map(|message| attribute(message, MessageGroupId)).collect()
     }
 
     /// For each body the deduplication ids of its messages.
@@ -214,9 +209,7 @@ impl Waiting {
         let mut ids: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for message in &self.messages {
             let id = attribute(message, MessageDeduplicationId);
-            ids.entry(message.body().unwrap_or_default())
-                .or_default()
-                .push(id);
+            ids.entry(message.body().unwrap_or_default()).or_default().push(id);
         }
         ids
     }
@@ -247,10 +240,7 @@ pub async fn groups(clients: &Clients) -> Result<Verdict> {
     let (name, in_flight) = (&waiting.queue.name, waiting.queue.in_flight());
     let groups = Vec::from_iter(waiting.groups());
     match (groups.len(), in_flight) {
-        (2.., _) => done(format!(
-            "messages of {} wait in {name}",
-            groups.join(" and ")
-        )),
+        (2.., _) => done(format!("messages of {} wait in {name}", groups.join(" and "))),
         (_, 1..) => mistake(
             format!("{name} has {} in flight", count(in_flight, "message")),
             "received, and not deleted: until the message is back, its group is blocked",

@@ -49,8 +49,7 @@ pub fn learner() -> String {
 
 /// The stack's status. None when there is no such stack.
 async fn status(clients: &Clients, stack: &str) -> Result<Option<String>> {
-    let asked = clients.cloudformation.describe_stacks().stack_name(stack);
-    let described = match asked.send().await {
+    let described = match clients.cloudformation.describe_stacks().stack_name(stack).send().await {
         Err(error) if error.message().unwrap_or("").ends_with("does not exist") => return Ok(None),
         described => described?,
     };

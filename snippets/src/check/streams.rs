@@ -17,8 +17,12 @@ fn stream() -> String {
 }
 
 async fn summary(kinesis: &Client) -> Result<StreamDescriptionSummary> {
-    let asked = kinesis.describe_stream_summary().stream_name(stream());
-    let summary = asked.send().await?.stream_description_summary;
+    let summary = kinesis
+        .describe_stream_summary()
+        .stream_name(stream())
+        .send()
+        .await?
+        .stream_description_summary;
     Ok(summary.ok_or("a stream without a description")?)
 }
 
@@ -52,10 +56,7 @@ fn by_key(records: &[Record]) -> BTreeMap<&str, Vec<String>> {
     let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for record in records {
         let data = String::from_utf8_lossy(record.data.as_ref()).into_owned();
-        by_key
-            .entry(record.partition_key().unwrap_or_default())
-            .or_default()
-            .push(data);
+        by_key.entry(record.partition_key().unwrap_or_default()).or_default().push(data);
     }
     by_key
 }
@@ -96,10 +97,7 @@ pub async fn get(clients: &Clients) -> Result<Verdict> {
     let keeps = format!("{} keeps its records for {hours} hours", stream());
     match hours {
         48.. => done(keeps),
-        _ => mistake(
-            keeps,
-            "`retention` raises that of a stream of its own, and deletes it",
-        ),
+        _ => mistake(keeps, "`retention` raises that of a stream of its own, and deletes it"),
     }
 }
 
@@ -108,17 +106,13 @@ pub async fn lost_records(clients: &Clients) -> Result<Verdict> {
     let records = records(&clients.kinesis).await?.len() as u64;
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let (stream, name, copies) = (stream(), &queue.name, queue.visible());
-    let has = format!(
-        "{stream} has {}, {name} holds {copies}",
-        count(records, "record")
-    );
+    let has = format!("{stream} has {}, {name} holds {copies}", count(records, "record"));
     match copies {
         _ if records == 0 => missing(has),
         0 => missing(has),
-        _ if copies < records => mistake(
-            has,
-            "LATEST after each batch: it begins after what was put during the work",
-        ),
+        _ if copies < records => {
+            mistake(has, "LATEST after each batch: it begins after what was put during the work")
+        }
         _ if copies > records => mistake(has, "the queue was not empty before"),
         _ => done(has),
     }
@@ -135,19 +129,10 @@ pub async fn put_many(clients: &Clients) -> Result<Verdict> {
     let is = format!("the records of account-7 are {order}");
     match account {
         _ if order.ends_with("A B C") => done(is),
-        _ if !["A", "B", "C"]
-            .iter()
-            .all(|letter| account.iter().any(|data| data == letter)) =>
-        {
-            mistake(
-                is,
-                "PutRecords said Ok, and one was not stored: look at each result",
-            )
+        _ if !["A", "B", "C"].iter().all(|letter| account.iter().any(|data| data == letter)) => {
+            mistake(is, "PutRecords said Ok, and one was not stored: look at each result")
         }
-        _ => mistake(
-            is,
-            "what had failed was sent again, behind what had followed it",
-        ),
+        _ => mistake(is, "what had failed was sent again, behind what had followed it"),
     }
 }
 
@@ -157,24 +142,16 @@ pub async fn hot_keys(clients: &Clients) -> Result<Verdict> {
     let mut keys = by_key(&records);
     keys.retain(|key, _| key.starts_with("berlin"));
     let several = keys.values().filter(|sales| sales.len() > 1).count();
-    let sales = keys
-        .iter()
-        .map(|(key, sales)| format!("{} of {key}", count(sales.len() as u64, "sale")));
+    let sales =
+        keys.iter().map(|(key, sales)| format!("{} of {key}", count(sales.len() as u64, "sale")));
     let sales = sales.collect::<Vec<_>>().join(", ");
     match (several, keys.len()) {
         (2.., _) => done(sales),
-        (_, 0) => missing(format!(
-            "{} has no record whose key begins with berlin",
-            stream()
-        )),
-        (0, _) => mistake(
-            sales,
-            "each sale has a key of its own, so nothing keeps the order of a till",
-        ),
-        (_, 1) => mistake(
-            sales,
-            "a hot key: all of them go to one shard, however many there are",
-        ),
+        (_, 0) => missing(format!("{} has no record whose key begins with berlin", stream())),
+        (0, _) => {
+            mistake(sales, "each sale has a key of its own, so nothing keeps the order of a till")
+        }
+        (_, 1) => mistake(sales, "a hot key: all of them go to one shard, however many there are"),
         _ => missing(sales),
     }
 }
@@ -183,10 +160,7 @@ pub async fn hot_keys(clients: &Clients) -> Result<Verdict> {
 pub async fn reshard(clients: &Clients) -> Result<Verdict> {
     let shards = shards(&clients.kinesis, &stream()).await?;
     let open = shards.iter().filter(|shard| is_open(shard)).count();
-    let halves = shards
-        .iter()
-        .filter(|shard| is_open(shard) && is_half(shard))
-        .count();
+    let halves = shards.iter().filter(|shard| is_open(shard) && is_half(shard)).count();
     let has = format!(
         "{} has {}, {halves} of them from a split",
         stream(),
@@ -214,10 +188,15 @@ pub async fn checkpoints(clients: &Clients) -> Result<Verdict> {
     for shard in shards(kinesis, &stream).await? {
         let place = match checkpoints.get(&shard.shard_id) {
             Some(number) => {
-                let asked = kinesis.get_shard_iterator().stream_name(&stream);
-                let after = asked.shard_iterator_type(AfterSequenceNumber);
-                let after = after.starting_sequence_number(number);
-                after.shard_id(&shard.shard_id).send().await?.shard_iterator
+                kinesis
+                    .get_shard_iterator()
+                    .stream_name(&stream)
+                    .shard_iterator_type(AfterSequenceNumber)
+                    .starting_sequence_number(number)
+                    .shard_id(&shard.shard_id)
+                    .send()
+                    .await?
+                    .shard_iterator
             }
             None => from_the_start(kinesis, &stream, &shard.shard_id).await?,
         };
@@ -235,21 +214,18 @@ pub async fn checkpoints(clients: &Clients) -> Result<Verdict> {
 /// A consumer of the lab's own stream is registered.
 pub async fn fan_out(clients: &Clients) -> Result<Verdict> {
     let summary = summary(&clients.kinesis).await?;
-    let asked = clients.kinesis.list_stream_consumers();
-    let answer = asked.stream_arn(summary.stream_arn).send().await?;
+    let answer =
+        clients.kinesis.list_stream_consumers().stream_arn(summary.stream_arn).send().await?;
     match answer.consumers().first() {
         None => mistake(
             format!("no consumer of {} is registered", stream()),
             "`fan-out` registers its consumers with a stream of its own, and deletes it",
         ),
-        Some(consumer) if consumer.consumer_status == ConsumerStatus::Active => done(format!(
-            "{} is registered with {}",
-            consumer.consumer_name,
-            stream()
-        )),
-        Some(consumer) => missing(format!(
-            "{} is {}",
-            consumer.consumer_name, consumer.consumer_status
-        )),
+        Some(consumer) if consumer.consumer_status == ConsumerStatus::Active => {
+            done(format!("{} is registered with {}", consumer.consumer_name, stream()))
+        }
+        Some(consumer) => {
+            missing(format!("{} is {}", consumer.consumer_name, consumer.consumer_status))
+        }
     }
 }

@@ -34,11 +34,7 @@ const EXERCISES: &[Exercise] = &[
         mistakes: &[
             (&["create"], "LAB_NAME=alice must stand before the command"),
             (
-                &[
-                    "LAB_NAME=alice create",
-                    "LAB_NAME=alice cleanup",
-                    "LAB_NAME=alice create",
-                ],
+                &["LAB_NAME=alice create", "LAB_NAME=alice cleanup", "LAB_NAME=alice create"],
                 "is ROLLBACK_COMPLETE",
             ),
         ],
@@ -62,11 +58,7 @@ const EXERCISES: &[Exercise] = &[
             (&["crash"], "received, and not deleted"),
         ],
         afresh: &[],
-        solution: &[
-            "-- clock +30s",
-            "receive --count 3",
-            "set ReceiveMessageWaitTimeSeconds=20",
-        ],
+        solution: &["-- clock +30s", "receive --count 3", "set ReceiveMessageWaitTimeSeconds=20"],
     },
     Exercise {
         page: "05-visibility",
@@ -81,15 +73,9 @@ const EXERCISES: &[Exercise] = &[
         setup: &["create"],
         at_first: "has no RedrivePolicy",
         mistakes: &[
+            (&["dead-letter-queue --receives 1"], "a maxReceiveCount of 1"),
             (
-                &["dead-letter-queue --receives 1"],
-                "a maxReceiveCount of 1",
-            ),
-            (
-                &[
-                    "dead-letter-queue",
-                    "set --queue DeadLetterQueue MessageRetentionPeriod=345600",
-                ],
+                &["dead-letter-queue", "set --queue DeadLetterQueue MessageRetentionPeriod=345600"],
                 "the retention of the dead-letter queue was not raised",
             ),
         ],
@@ -116,20 +102,14 @@ const EXERCISES: &[Exercise] = &[
             (&["send --count 2"], "the queue was not empty before"),
         ],
         afresh: &["receive --count 3"],
-        solution: &[
-            "-- fault lost-response --target SendMessage",
-            "send --count 1",
-        ],
+        solution: &["-- fault lost-response --target SendMessage", "send --count 1"],
     },
     Exercise {
         page: "09-fifo",
         setup: &["create fifo-queue"],
         at_first: "no message waits in FIFOQueue.fifo",
         mistakes: &[
-            (
-                &["send --queue FIFOQueue.fifo --count 3"],
-                "a message without a group is refused",
-            ),
+            (&["send --queue FIFOQueue.fifo --count 3"], "a message without a group is refused"),
             (&["fifo --count 1"], "1 message in FIFOQueue.fifo"),
         ],
         afresh: &[],
@@ -150,10 +130,7 @@ const EXERCISES: &[Exercise] = &[
         page: "11-deduplication",
         setup: &["create fifo-queue"],
         at_first: "no message waits in FIFOQueue.fifo",
-        mistakes: &[(
-            &["send-same", "send-same"],
-            "the second was taken for a repetition",
-        )],
+        mistakes: &[(&["send-same", "send-same"], "the second was taken for a repetition")],
         afresh: &[],
         solution: &["send-same --id another-order"],
     },
@@ -163,10 +140,7 @@ const EXERCISES: &[Exercise] = &[
         at_first: "no message waits in FIFOQueue.fifo",
         mistakes: &[
             (&["send-same", "send-same"], "sent again too soon"),
-            (
-                &["send-same --id another-order"],
-                "with another one it is another order",
-            ),
+            (&["send-same --id another-order"], "with another one it is another order"),
         ],
         afresh: &[],
         solution: &["-- clock +5m", "send-same"],
@@ -176,10 +150,7 @@ const EXERCISES: &[Exercise] = &[
         setup: &["create", "create kinesis-stream"],
         at_first: "KinesisStream has 0 records",
         mistakes: &[
-            (
-                &["put --count 10", "send --count 10"],
-                "StandardQueue holds 10 messages",
-            ),
+            (&["put --count 10", "send --count 10"], "StandardQueue holds 10 messages"),
             (&["crash"], "only what is deleted is gone"),
         ],
         afresh: &["-- clock +30s", "receive --count 10"],
@@ -225,36 +196,19 @@ const EXERCISES: &[Exercise] = &[
         setup: &["create kinesis-stream"],
         at_first: "KinesisStream has no records of account-7",
         mistakes: &[
-            (
-                &["put-one account-7 A", "put-one account-7 C"],
-                "one was not stored",
-            ),
+            (&["put-one account-7 A", "put-one account-7 C"], "one was not stored"),
             (&["put-one account-7 B"], "behind what had followed it"),
         ],
         afresh: &[],
-        solution: &[
-            "put-one account-7 A",
-            "put-one account-7 B",
-            "put-one account-7 C",
-        ],
+        solution: &["put-one account-7 A", "put-one account-7 B", "put-one account-7 C"],
     },
     Exercise {
         page: "18-hot-keys",
         setup: &["create kinesis-stream"],
         at_first: "no record whose key begins with berlin",
         mistakes: &[
-            (
-                &["put-one berlin-receipt-1 12.50"],
-                "so nothing keeps the order of a till",
-            ),
-            (
-                &[
-                    "-- clock +25h",
-                    "put-one berlin 12.50",
-                    "put-one berlin 3.20",
-                ],
-                "a hot key",
-            ),
+            (&["put-one berlin-receipt-1 12.50"], "so nothing keeps the order of a till"),
+            (&["-- clock +25h", "put-one berlin 12.50", "put-one berlin 3.20"], "a hot key"),
         ],
         afresh: &[],
         solution: &[
@@ -268,10 +222,7 @@ const EXERCISES: &[Exercise] = &[
         page: "19-reshard",
         setup: &["create kinesis-stream"],
         at_first: "1 open shard, 0 of them from a split",
-        mistakes: &[(
-            &["split", "split --back"],
-            "1 open shard, 0 of them from a split",
-        )],
+        mistakes: &[(&["split", "split --back"], "1 open shard, 0 of them from a split")],
         afresh: &[],
         solution: &["split"],
     },
@@ -299,19 +250,10 @@ const EXERCISES: &[Exercise] = &[
         setup: &["create", "create sqs-function"],
         at_first: "there is no function SQSFunction",
         mistakes: &[
-            (
-                &["deploy sqs-function", "trigger sqs-function"],
-                "the policy is not attached",
-            ),
+            (&["deploy sqs-function", "trigger sqs-function"], "the policy is not attached"),
             (&["allow sqs-function"], "SQSFunction has no trigger"),
-            (
-                &["trigger sqs-function"],
-                "has printed no message of the queue",
-            ),
-            (
-                &["adjust sqs-function --pause"],
-                "the trigger of SQSFunction is Disabled",
-            ),
+            (&["trigger sqs-function"], "has printed no message of the queue"),
+            (&["adjust sqs-function --pause"], "the trigger of SQSFunction is Disabled"),
         ],
         afresh: &["adjust sqs-function --resume"],
         solution: &["send --count 1", "logs sqs-function --count 4"],
@@ -320,10 +262,7 @@ const EXERCISES: &[Exercise] = &[
         page: "23-half-a-batch",
         setup: WITH_SQS_FUNCTION,
         at_first: "SQSFunction has no trigger",
-        mistakes: &[(
-            &["trigger sqs-function"],
-            "ReportBatchItemFailures is not among",
-        )],
+        mistakes: &[(&["trigger sqs-function"], "ReportBatchItemFailures is not among")],
         afresh: &[],
         solution: &["adjust sqs-function --report"],
     },
@@ -331,10 +270,7 @@ const EXERCISES: &[Exercise] = &[
         page: "24-poison",
         setup: &[],
         at_first: "no queue of the experiment is left",
-        mistakes: &[(
-            &["poison --keep --no-report"],
-            "good messages died with the poison",
-        )],
+        mistakes: &[(&["poison --keep --no-report"], "good messages died with the poison")],
         afresh: &[],
         solution: &["poison --keep"],
     },
@@ -343,14 +279,8 @@ const EXERCISES: &[Exercise] = &[
         setup: WITH_SQS_FUNCTION,
         at_first: "SQSFunction has no trigger",
         mistakes: &[
-            (
-                &["trigger sqs-function"],
-                "is Enabled, and StandardQueue holds 0 messages",
-            ),
-            (
-                &["adjust sqs-function --delete"],
-                "one that is disabled rests",
-            ),
+            (&["trigger sqs-function"], "is Enabled, and StandardQueue holds 0 messages"),
+            (&["adjust sqs-function --delete"], "one that is disabled rests"),
             (
                 &["trigger sqs-function", "adjust sqs-function --pause"],
                 "is Disabled, and StandardQueue holds 0",
@@ -365,10 +295,7 @@ const EXERCISES: &[Exercise] = &[
         at_first: "KinesisFunction has no trigger",
         mistakes: &[(&["trigger kinesis-function"], "begins at LATEST")],
         afresh: &[],
-        solution: &[
-            "adjust kinesis-function --delete",
-            "trigger kinesis-function --from start",
-        ],
+        solution: &["adjust kinesis-function --delete", "trigger kinesis-function --from start"],
     },
     Exercise {
         page: "27-blocked-shard",
@@ -390,10 +317,7 @@ const EXERCISES: &[Exercise] = &[
         at_first: "may receive from no queue",
         mistakes: &[
             (&["allow sqs-function"], "has a wildcard"),
-            (
-                &["allow sqs-function --only AnotherQueue"],
-                "may receive from AnotherQueue only",
-            ),
+            (&["allow sqs-function --only AnotherQueue"], "may receive from AnotherQueue only"),
         ],
         afresh: &[],
         solution: &["allow sqs-function --only StandardQueue"],
@@ -414,12 +338,8 @@ const EXERCISES: &[Exercise] = &[
     },
 ];
 
-const WITH_SQS_FUNCTION: &[&str] = &[
-    "create",
-    "create sqs-function",
-    "deploy sqs-function",
-    "allow sqs-function",
-];
+const WITH_SQS_FUNCTION: &[&str] =
+    &["create", "create sqs-function", "deploy sqs-function", "allow sqs-function"];
 const WITH_KINESIS_FUNCTION: &[&str] = &[
     "create kinesis-stream",
     "create kinesis-function",
@@ -433,12 +353,10 @@ fn each_check_fails_before_the_exercise_names_the_mistake_and_passes_after_it() 
         let mut outcome = Ok(());
         let commands: Vec<String> = exercise.commands().map(in_full).collect();
         let inputs = inputs("exercise", commands.iter().map(String::as_str));
-        inputs
-            .and(format!("{exercise:?}"))
-            .unless_green(&green(), || {
-                outcome = exercise.go_through();
-                outcome.is_ok()
-            });
+        inputs.and(format!("{exercise:?}")).unless_green(&green(), || {
+            outcome = exercise.go_through();
+            outcome.is_ok()
+        });
         outcome
     });
     let faults: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
@@ -448,12 +366,7 @@ fn each_check_fails_before_the_exercise_names_the_mistake_and_passes_after_it() 
 impl Exercise {
     fn commands(&self) -> impl Iterator<Item = &'static str> {
         let mistakes = self.mistakes.iter().flat_map(|(commands, _)| *commands);
-        let all = self
-            .setup
-            .iter()
-            .chain(mistakes)
-            .chain(self.afresh)
-            .chain(self.solution);
+        let all = self.setup.iter().chain(mistakes).chain(self.afresh).chain(self.solution);
         let all = all.filter_map(|command| command.split(" ^C").next());
         all.chain(["check", "cleanup", "-- status"])
     }
@@ -506,10 +419,8 @@ impl Reader {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for what the programs write");
-        let options = Options {
-            pace: Pace::Patient(Duration::from_millis(200)),
-            ..Options::default()
-        };
+        let options =
+            Options { pace: Pace::Patient(Duration::from_millis(200)), ..Options::default() };
         let cloud = LocalCloud::start(options).expect("the local cloud starts");
         Self { cloud, folder }
     }
@@ -517,12 +428,7 @@ impl Reader {
     /// What the command prints. With `^C 3` at its end, it is interrupted after three lines.
     fn types(&self, command: &str) -> String {
         let (command, lines) = command.split_once(" ^C ").unwrap_or((command, ""));
-        session::run(
-            &self.cloud,
-            &in_full(command),
-            &self.folder,
-            lines.parse().ok(),
-        )
+        session::run(&self.cloud, &in_full(command), &self.folder, lines.parse().ok())
     }
 
     fn succeeds(&self, command: &str) -> Result<String, String> {
@@ -570,21 +476,12 @@ fn the_first_page_wants_a_second_cloud() {
     let told = |elsewhere: &str, words: &str| {
         let command = format!("AWS_ENDPOINT_URL={elsewhere} cargo run --bin check -- 01");
         let printed = session::run(&reader.cloud, &command, &reader.folder, None);
-        assert!(
-            printed.contains(words) && printed.contains("(exit code 1)"),
-            "{printed}"
-        );
+        assert!(printed.contains(words) && printed.contains("(exit code 1)"), "{printed}");
     };
-    told(
-        "http://127.0.0.1:4566",
-        "AWS_ENDPOINT_URL must stand before this command, too",
-    );
+    told("http://127.0.0.1:4566", "AWS_ENDPOINT_URL must stand before this command, too");
     told("http://127.0.0.1:9", "no local cloud at 127.0.0.1:9");
     let printed = reader.types("check 01");
-    assert!(
-        printed.contains("Done: ") && !printed.contains("(exit code"),
-        "{printed}"
-    );
+    assert!(printed.contains("Done: ") && !printed.contains("(exit code"), "{printed}");
 }
 
 #[test]
@@ -593,10 +490,7 @@ fn a_page_has_several_names() {
     for name in ["5", "05", "visibility", "05-visibility"] {
         reader.types("create");
         let printed = reader.types(&format!("check {name}"));
-        assert!(
-            printed.contains("hides a received message for 30 s"),
-            "{name}: {printed}"
-        );
+        assert!(printed.contains("hides a received message for 30 s"), "{name}: {printed}");
     }
     let printed = reader.types("check 30");
     assert!(
@@ -611,9 +505,7 @@ fn without_a_page_all_are_listed_with_their_state() {
     fs::write(reader.folder.join("progress.txt"), "03-send\n04-receive\n").expect("a file");
     let printed = reader.types("check");
     let done = printed.lines().filter(|line| line.starts_with("done"));
-    let done: Vec<_> = done
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let done: Vec<_> = done.filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(done, ["03-send", "04-receive"], "{printed}");
     assert!(PAGES.iter().all(|page| printed.contains(page)), "{printed}");
     assert!(printed.contains("Receiving and deleting"), "{printed}");
@@ -622,9 +514,8 @@ fn without_a_page_all_are_listed_with_their_state() {
 #[test]
 fn each_exercise_of_the_book_has_a_check_a_hint_and_the_tested_solution() {
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book");
-    let names = fs::read_dir(&book)
-        .expect("the book")
-        .map(|entry| entry.expect("a page").file_name());
+    let names =
+        fs::read_dir(&book).expect("the book").map(|entry| entry.expect("a page").file_name());
     let names: BTreeSet<String> = names.filter_map(|name| name.into_string().ok()).collect();
     let mut with_exercise = Vec::new();
     let mut faults = Vec::new();
@@ -636,26 +527,16 @@ fn each_exercise_of_the_book_has_a_check_a_hint_and_the_tested_solution() {
         with_exercise.push(page.to_owned());
         let (exercise, _) = exercise.split_once("\n## ").unwrap_or((exercise, ""));
         let exercise = with_sessions(exercise, &book);
-        let check = format!(
-            "cargo run --bin check -- {}` says whether it is done",
-            &page[..2]
-        );
+        let check = format!("cargo run --bin check -- {}` says whether it is done", &page[..2]);
         let solution = EXERCISES
             .iter()
             .find(|exercise| exercise.page == page)
             .map_or(&[][..], |exercise| exercise.solution);
-        let solution = solution
-            .iter()
-            .filter_map(|command| command.split(" ^C").next());
+        let solution = solution.iter().filter_map(|command| command.split(" ^C").next());
         let solution = solution.map(in_full);
-        for part in [check, "<summary>Hint</summary>".to_owned()]
-            .into_iter()
-            .chain(solution)
-        {
+        for part in [check, "<summary>Hint</summary>".to_owned()].into_iter().chain(solution) {
             if !exercise.contains(&part) {
-                faults.push(format!(
-                    "book/{page}.md: nothing of `{part}` in its exercise"
-                ));
+                faults.push(format!("book/{page}.md: nothing of `{part}` in its exercise"));
             }
         }
     }

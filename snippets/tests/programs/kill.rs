@@ -50,21 +50,12 @@ fn kill_a_hundred_times() {
                 scope.spawn(move || repeats(cloud, folder, n))
             })
             .collect();
-        let outcomes: Vec<_> = consumers
-            .into_iter()
-            .map(|consumer| consumer.join())
-            .collect();
+        let outcomes: Vec<_> = consumers.into_iter().map(|consumer| consumer.join()).collect();
         done.store(true, Relaxed);
-        outcomes
-            .into_iter()
-            .map(|outcome| outcome.expect("its promises are kept"))
-            .collect()
+        outcomes.into_iter().map(|outcome| outcome.expect("its promises are kept")).collect()
     });
     println!("{} kills, handled again: {repeats:?}", CONSUMERS * KILLS);
-    assert!(
-        repeats.iter().all(|&again| again > 0),
-        "kills that hit nothing: {repeats:?}"
-    );
+    assert!(repeats.iter().all(|&again| again > 0), "kills that hit nothing: {repeats:?}");
 }
 
 /// Kills a consumer again and again, and lets it finish at last. Returns how often it has handled a record again.
@@ -78,11 +69,7 @@ fn repeats(cloud: &LocalCloud, folder: &Path, n: usize) -> usize {
     let mut repeats = 0;
     for kill in 0..=KILLS {
         let mut consumer = Consumer::start(cloud, &name, &file);
-        let most = if kill == KILLS {
-            RECORDS
-        } else {
-            random.random_range(0..3 * BATCH)
-        };
+        let most = if kill == KILLS { RECORDS } else { random.random_range(0..3 * BATCH) };
         let mut handled: Vec<usize> = Vec::new();
         while handled.len() < most && next.max(handled.last().map_or(0, |last| last + 1)) < RECORDS
         {
@@ -90,26 +77,16 @@ fn repeats(cloud: &LocalCloud, folder: &Path, n: usize) -> usize {
         }
         // Until its first record it starts, asks where it is, and reads.
         let longest = if most == 0 { 150 } else { 3 };
-        thread::sleep(Duration::from_micros(
-            random.random_range(0..longest * 1000),
-        ));
+        thread::sleep(Duration::from_micros(random.random_range(0..longest * 1000)));
         handled.extend(consumer.kill());
 
         let Some(&first) = handled.first() else {
             continue;
         };
         let end = first + handled.len();
-        assert_eq!(
-            handled,
-            Vec::from_iter(first..end),
-            "{name}, kill {kill}: in order"
-        );
+        assert_eq!(handled, Vec::from_iter(first..end), "{name}, kill {kill}: in order");
         assert!(first <= next, "{name}, kill {kill}: lost {:?}", next..first);
-        assert!(
-            next - first <= BATCH,
-            "{name}, kill {kill}: repeated {:?}",
-            first..next
-        );
+        assert!(next - first <= BATCH, "{name}, kill {kill}: repeated {:?}", first..next);
         repeats += next.min(end) - first;
         next = next.max(end);
     }
@@ -128,25 +105,18 @@ fn fill(cloud: &LocalCloud, stream: &str) {
     let kinesis = Client::from_conf(config);
     let record = |n: usize| {
         let record = PutRecordsRequestEntry::builder().partition_key("key");
-        record
-            .data(Blob::new(n.to_string()))
-            .build()
-            .expect("a record")
+        record.data(Blob::new(n.to_string())).build().expect("a record")
     };
     let work = async {
         let creation = kinesis.create_stream().stream_name(stream);
         creation.shard_count(1).send().await.expect("a stream");
-        snippets::active(&kinesis, stream)
-            .await
-            .expect("it is active");
+        snippets::active(&kinesis, stream).await.expect("it is active");
         let putting = kinesis.put_records().stream_name(stream);
         let putting = putting.set_records(Some((0..RECORDS).map(record).collect()));
         let answer = putting.send().await.expect("an answer");
         assert_eq!(answer.failed_record_count, Some(0));
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(work);
 }
 

@@ -92,10 +92,7 @@ fn put() -> Recording {
 
 /// One reader from the start, and one of what comes from now on.
 fn get() -> Recording {
-    let before = [
-        "cargo run --bin create -- kinesis-stream",
-        "cargo run --bin put -- --count 5",
-    ];
+    let before = ["cargo run --bin create -- kinesis-stream", "cargo run --bin put -- --count 5"];
     let mut stage = Stage::set("get", &before);
     stage.run("cargo run --bin get -- --from start --count 5");
     let latest = stage.start("cargo run --bin get -- --count 5");
@@ -106,10 +103,7 @@ fn get() -> Recording {
 }
 
 fn checkpoints() -> Recording {
-    let before = [
-        "cargo run --bin create -- kinesis-stream",
-        "cargo run --bin put -- --count 15",
-    ];
+    let before = ["cargo run --bin create -- kinesis-stream", "cargo run --bin put -- --count 15"];
     let mut stage = Stage::set("checkpoints", &before);
     stage.run("cargo run --bin checkpoints -- --count 12");
     stage.run("cargo run --bin checkpoints -- --count 5");
@@ -117,10 +111,7 @@ fn checkpoints() -> Recording {
 }
 
 fn sqs_function() -> Recording {
-    let before = [
-        "cargo run --bin create",
-        "cargo run --bin create -- sqs-function",
-    ];
+    let before = ["cargo run --bin create", "cargo run --bin create -- sqs-function"];
     let mut stage = Stage::set("sqs-function", &before);
     for step in ["deploy", "invoke", "allow", "trigger"] {
         stage.run(&format!("cargo run --bin {step} -- sqs-function"));
@@ -132,10 +123,8 @@ fn sqs_function() -> Recording {
 }
 
 fn kinesis_function() -> Recording {
-    let before = [
-        "cargo run --bin create -- kinesis-stream",
-        "cargo run --bin create -- kinesis-function",
-    ];
+    let before =
+        ["cargo run --bin create -- kinesis-stream", "cargo run --bin create -- kinesis-function"];
     let mut stage = Stage::set("kinesis-function", &before);
     for step in ["deploy", "invoke", "allow", "trigger"] {
         stage.run(&format!("cargo run --bin {step} -- kinesis-function"));
@@ -173,11 +162,8 @@ struct Stage {
 impl Stage {
     /// Runs some commands, and listens from then on.
     fn set(name: &'static str, before: &[&str]) -> Self {
-        let cloud = LocalCloud::start(Options {
-            seed: SEED,
-            ..Options::default()
-        })
-        .expect("the local cloud starts");
+        let cloud = LocalCloud::start(Options { seed: SEED, ..Options::default() })
+            .expect("the local cloud starts");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorded-{name}"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for what the programs write");
@@ -213,10 +199,7 @@ impl Stage {
 
     fn start(&mut self, command: &str) -> Running {
         self.commands.push(command.to_owned());
-        session::start(
-            &self.cloud,
-            &mut session::command(&self.cloud, command, &self.folder),
-        )
+        session::start(&self.cloud, &mut session::command(&self.cloud, command, &self.folder))
     }
 
     fn start_at(&mut self, command: &str, endpoint: &str) -> Running {
@@ -397,19 +380,14 @@ struct Names {
 impl Names {
     fn normal(mut self, events: Vec<Value>) -> Vec<Value> {
         self.start = events[0]["at"].as_i64().expect("a time");
-        events
-            .into_iter()
-            .map(|event| self.value("", event))
-            .collect()
+        events.into_iter().map(|event| self.value("", event)).collect()
     }
 
     fn value(&mut self, field: &str, value: Value) -> Value {
         match (field, value) {
             ("at" | "until", Value::Number(time)) => json!(time.as_i64().unwrap_or(0) - self.start),
             ("message", Value::String(id)) => {
-                let (id, copy) = id
-                    .split_once('#')
-                    .map_or((&*id, None), |(id, n)| (id, Some(n)));
+                let (id, copy) = id.split_once('#').map_or((&*id, None), |(id, n)| (id, Some(n)));
                 let name = self.name(id, "m", "");
                 copy.map_or(name.clone(), |n| format!("{name}#{n}")).into()
             }
@@ -538,14 +516,7 @@ impl Story {
             "dead" => self.step(message(), format!("dead, to {}", text("to"))),
             "hidden" => {
                 let is_over = event["until"].as_i64() <= event["at"].as_i64();
-                self.step(
-                    message(),
-                    if is_over {
-                        "handed back"
-                    } else {
-                        "kept longer"
-                    },
-                );
+                self.step(message(), if is_over { "handed back" } else { "kept longer" });
             }
             "deduplicated" | "arrived" | "returned" | "deleted" | "expired" => {
                 self.step(message(), kind);
@@ -553,11 +524,7 @@ impl Story {
             "stream-created" | "resharded" => {
                 let shards = event["shards"].as_array().into_iter().flatten();
                 let shards = shards.map(|shard| {
-                    let state = if shard["open"] == true {
-                        "open"
-                    } else {
-                        "closed"
-                    };
+                    let state = if shard["open"] == true { "open" } else { "closed" };
                     format!("{} {state} {}", shard["shard"], shard["parents"])
                 });
                 let shards: Vec<_> = shards.collect();
@@ -605,19 +572,16 @@ impl Story {
             }
             "log" => {
                 let line = text("line");
-                let is_lambdas = ["START ", "END ", "REPORT "]
-                    .iter()
-                    .any(|begin| line.starts_with(begin));
+                let is_lambdas =
+                    ["START ", "END ", "REPORT "].iter().any(|begin| line.starts_with(begin));
                 if !is_lambdas {
                     self.facts.insert(format!("log {}: {line}", text("group")));
                 }
             }
             "fault" => self.step(format!("fault {}", text("fault")), text("target")),
-            "refused" => drop(self.facts.insert(format!(
-                "{} refuses {}",
-                queue(),
-                text("operation")
-            ))),
+            "refused" => {
+                drop(self.facts.insert(format!("{} refuses {}", queue(), text("operation"))))
+            }
             // How many there are of these, and when, depends on the moment.
             "empty" | "clock" | "invoked" | "polled" | "cooled" | "throttled" => {}
             kind => panic!("{kind} is no kind of event"),

@@ -112,13 +112,8 @@ pub fn inputs<'a>(test: &str, commands: impl IntoIterator<Item = &'a str>) -> In
     programs.fold(inputs, |inputs, program| inputs.and_program(&program))
 }
 
-const FUNCTIONS: [&str; 5] = [
-    "sqs-function",
-    "picky-function",
-    "slow-function",
-    "kinesis-function",
-    "picky-kinesis",
-];
+const FUNCTIONS: [&str; 5] =
+    ["sqs-function", "picky-function", "slow-function", "kinesis-function", "picky-kinesis"];
 
 /// Where it is remembered which tests were green.
 pub fn green() -> PathBuf {
@@ -172,9 +167,7 @@ fn redactions() -> Redactions {
         ("[OS]", r"\(os error \d+\)"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("a pattern");
-        redactions
-            .insert(name, pattern)
-            .expect("a name in brackets");
+        redactions.insert(name, pattern).expect("a name in brackets");
     }
     redactions
 }

@@ -33,19 +33,14 @@ fn sessions_print_what_the_book_shows() {
         .map(|entry| entry.expect("a transcript").path())
         .filter(|file| file.extension().is_some_and(|extension| extension == "txt"))
         .collect();
-    files.sort_by_key(|file| {
-        fs::metadata(file)
-            .map(|file| std::cmp::Reverse(file.len()))
-            .ok()
-    });
+    files.sort_by_key(|file| fs::metadata(file).map(|file| std::cmp::Reverse(file.len())).ok());
     let measured = is_asked_for("TIMES");
     let rewrites = measured || is_asked_for("TRANSCRIPTS");
     let mut sessions: Vec<Session> = session::side_by_side(&files, measured.then_some(1), |file| {
         let shown = fs::read_to_string(file).expect("a transcript is text");
         let commands = shown.lines().filter_map(|line| line.strip_prefix("$ "));
-        let inputs = inputs("session", commands)
-            .and(file.as_os_str().as_encoded_bytes())
-            .and(&shown);
+        let inputs =
+            inputs("session", commands).and(file.as_os_str().as_encoded_bytes()).and(&shown);
         if rewrites {
             return session(file, !measured);
         }
@@ -61,10 +56,8 @@ fn sessions_print_what_the_book_shows() {
         let times: String = sessions.iter().map(Session::time).collect();
         fs::write(book.join("times.txt"), times).expect("the times can be written");
     }
-    let differences: Vec<String> = sessions
-        .into_iter()
-        .filter_map(|session| session.difference)
-        .collect();
+    let differences: Vec<String> =
+        sessions.into_iter().filter_map(|session| session.difference).collect();
     assert!(
         differences.is_empty(),
         "{}\nTo take this over into the book: TRANSCRIPTS=overwrite cargo test --test programs transcripts",
@@ -83,11 +76,7 @@ struct Session {
 impl Session {
     /// One that was green with the same inputs.
     fn unchanged(file: &Path) -> Self {
-        Self {
-            name: name(file),
-            wait: Duration::ZERO,
-            difference: None,
-        }
+        Self { name: name(file), wait: Duration::ZERO, difference: None }
     }
 
     /// Its line of `times.txt`: its name and the seconds that a reader waits.
@@ -101,10 +90,7 @@ fn is_asked_for(variable: &str) -> bool {
 }
 
 fn name(file: &Path) -> String {
-    file.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn session(file: &Path, skip_waits: bool) -> Session {
@@ -131,11 +117,7 @@ fn session(file: &Path, skip_waits: bool) -> Session {
         .expect("a difference can be written");
         difference = Some(report);
     }
-    Session {
-        name,
-        wait,
-        difference,
-    }
+    Session { name, wait, difference }
 }
 
 /// The session's text with the outputs that its commands have now, when they run in this folder; and how long a reader
@@ -143,11 +125,7 @@ fn session(file: &Path, skip_waits: bool) -> Session {
 fn replay(shown: &str, folder: &Path, skip_waits: bool) -> (String, Duration) {
     let cloud = LocalCloud::start(Options {
         seed: SEED,
-        pace: if skip_waits {
-            Pace::Patient(Duration::from_millis(200))
-        } else {
-            Pace::Machine
-        },
+        pace: if skip_waits { Pace::Patient(Duration::from_millis(200)) } else { Pace::Machine },
         ..Options::default()
     })
     .expect("the local cloud starts");

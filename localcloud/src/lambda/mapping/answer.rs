@@ -16,6 +16,7 @@ pub fn failures(answer: &[u8], ids: &[&str]) -> BTreeSet<usize> {
         Ok(Value::Object(answer)) => answer,
         Ok(Value::Null) => return BTreeSet::new(),
         Ok(Value::String(text)) if text.is_empty() => return BTreeSet::new(),
+        Ok(Value::Array(items)) if items.is_empty() => return BTreeSet::new(),
         Err(_) if answer.is_empty() => return BTreeSet::new(),
         _ => return all(),
     };
@@ -39,6 +40,7 @@ mod tests {
         let none: &[&str] = &[
             "",
             "null",
+            "[]",
             "\"\"",
             "{}",
             "{\"statusCode\": 200}",
@@ -54,7 +56,7 @@ mod tests {
         let all: &[&str] = &[
             "{",
             "\"ok\"",
-            "[]",
+            "[1]",
             "{\"batchItemFailures\": \"a\"}",
             "{\"batchItemFailures\": [\"a\"]}",
             "{\"batchItemFailures\": [{\"itemIdentifier\": \"\"}]}",

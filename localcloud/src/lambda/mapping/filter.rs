@@ -4,12 +4,12 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html>.
 
-use crate::lambda::invalid;
+use crate::lambda::error::invalid;
 use crate::wire::error::ApiError;
 use serde_json::{Map, Value};
 
-const MOST_FILTERS: usize = 5;
-const LONGEST_PATTERN: usize = 4096;
+const MAX_FILTERS: usize = 5;
+const MAX_PATTERN: usize = 4096;
 
 /// What patterns are about.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,15 +35,15 @@ impl Filter {
             Value::Null => return Ok(Self::default()),
             filters => filters.as_array().ok_or_else(malformed)?,
         };
-        if filters.len() > MOST_FILTERS {
+        if filters.len() > MAX_FILTERS {
             return Err(invalid(format!(
-                "Filter list exceeds the maximum number of filters ({MOST_FILTERS})."
+                "Filter list exceeds the maximum number of filters ({MAX_FILTERS})."
             )));
         }
         let pattern = |filter: &Value| {
             let text = filter["Pattern"].as_str().ok_or_else(malformed)?;
             match serde_json::from_str(text) {
-                Ok(Value::Object(pattern)) if text.len() <= LONGEST_PATTERN => {
+                Ok(Value::Object(pattern)) if text.len() <= MAX_PATTERN => {
                     check(&pattern)?;
                     check_content(&pattern, content)?;
                     Ok(pattern)

@@ -2,9 +2,12 @@
 //! timeout, or goes to its dead-letter queue.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
 
-use super::{answer, queue_url, Poller, Source};
+use super::answer;
+use super::poller::Poller;
+use super::settings::Source;
+use super::state::queue_url;
 use crate::account::REGION;
-use crate::lambda::LARGEST_PAYLOAD;
+use crate::lambda::invocation::MAX_PAYLOAD;
 use crate::sqs::Sqs;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
@@ -14,7 +17,7 @@ use tokio::task::JoinSet;
 
 /// A poll that found nothing is repeated after so long, whatever happens.
 const LONG_POLL: u64 = 20_000;
-const MOST_IN_A_RECEIVE: usize = 10;
+const MAX_IN_A_RECEIVE: usize = 10;
 
 /// A message on its way to the function.
 struct Message {
@@ -74,10 +77,11 @@ impl Queue {
         let (mut batch, mut bytes, mut ends) = (Vec::new(), 0, None);
         loop {
             let is_over = self.poller.is_stopped() || ends.is_some_and(|ends| clock.now() >= ends);
-            if is_over || batch.len() == settings.batch_size || bytes >= LARGEST_PAYLOAD {
+            if is_over || batch.len() == settings.batch_size || bytes >= MAX_PAYLOAD {
                 return batch;
             }
-            let room = (settings.batch_size - batch.len()).min(MOST_IN_A_RECEIVE);
+            let polled_at = clock.now();
+            let room = (settings.batch_size - batch.len()).min(MAX_IN_A_RECEIVE);
             let Some(received) = self.receive(room) else {
                 if !batch.is_empty() {
                     return batch;
@@ -86,20 +90,20 @@ impl Queue {
                 continue;
             };
             let is_all = received.len() < room;
-            let wanted = self.wanted(received).await;
+            let wanted = self.wanted(received);
             bytes += wanted
                 .iter()
                 .map(|message| message.json.len())
                 .sum::<usize>();
             batch.extend(wanted);
             if !batch.is_empty() {
-                ends.get_or_insert(clock.now() + settings.window);
+                ends.get_or_insert(polled_at + settings.window);
             }
             if is_all {
                 tokio::select! {
                     () = self.poller.stopped() => {}
                     // An error shows at the next receive.
-                    _ = self.sqs().stir(&self.url, clock.now() + LONG_POLL) => {}
+                    _ = self.sqs().wait_for_messages(&self.url, clock.now() + LONG_POLL) => {}
                     () = clock.sleep_until(ends.unwrap_or_default()), if ends.is_some() => {}
                 }
             }
@@ -117,7 +121,7 @@ impl Queue {
     }
 
     /// The messages that the filter lets pass. The others are deleted.
-    async fn wanted(&self, received: Vec<Value>) -> Vec<Message> {
+    fn wanted(&self, received: Vec<Value>) -> Vec<Message> {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         for message in received {
             let event = self.event(&message);
@@ -132,7 +136,7 @@ impl Queue {
                 false => unwanted.push(message),
             }
         }
-        self.delete(unwanted.iter()).await;
+        self.delete(unwanted.iter());
         wanted
     }
 
@@ -170,7 +174,8 @@ impl Queue {
             "eventSourceARN": self.arn,
             "awsRegion": REGION,
         });
-        if !message["MD5OfMessageAttributes"].is_null() {
+        // As recorded: without attributes it is null in a batch that was gathered, and absent in any other.
+        if !message["MD5OfMessageAttributes"].is_null() || self.poller.settings.window > 0 {
             event["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"].clone();
         }
         event
@@ -183,14 +188,14 @@ impl Queue {
             let (mut event, mut bytes) = (Vec::new(), 0);
             while let Some(message) = batch.next_if(|message| {
                 bytes += message.json.len() + 1;
-                event.is_empty() || bytes < LARGEST_PAYLOAD
+                event.is_empty() || bytes < MAX_PAYLOAD
             }) {
                 event.push(message);
             }
             let failures = self.failures(&event).await;
             let done = event.iter().enumerate();
             let done = done.filter(|(place, _)| !failures.contains(place));
-            self.delete(done.map(|(_, message)| message)).await;
+            self.delete(done.map(|(_, message)| message));
             if !failures.is_empty() && self.poller.settings.source.is_fifo() {
                 // The next event may go on with a group of which this one failed.
                 return;
@@ -214,20 +219,12 @@ impl Queue {
         }
     }
 
-    async fn delete(&self, messages: impl Iterator<Item = &Message>) {
-        let messages: Vec<_> = messages.collect();
-        for several in messages.chunks(MOST_IN_A_RECEIVE) {
-            let entries: Vec<_> = several
-                .iter()
-                .enumerate()
-                .map(|(id, message)| {
-                    json!({ "Id": id.to_string(), "ReceiptHandle": message.receipt_handle })
-                })
-                .collect();
-            let input = json!({ "QueueUrl": self.url, "Entries": entries });
-            // What can't be deleted, as its visibility timeout is over, comes once more.
-            let _ = self.poller.mappings.sqs("DeleteMessageBatch", &input).await;
-        }
+    fn delete<'a>(&self, messages: impl Iterator<Item = &'a Message>) {
+        let handles: Vec<_> = messages
+            .map(|message| message.receipt_handle.as_str())
+            .collect();
+        // An error shows at the next receive.
+        let _ = self.sqs().delete(&self.url, &handles);
     }
 
     fn sqs(&self) -> &Sqs {

@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
 use super::filter::{Content, Filter};
-use super::validation;
 use crate::account;
 use crate::clock::Millis;
-use crate::lambda::invalid;
-use crate::wire::error::ApiError;
+use crate::lambda::error::{constraint, invalid};
+use crate::quotas;
+use crate::wire::error::{violation, ApiError};
 use serde_json::{json, Map, Value};
 
 /// Parameters by their names, as they were given.
@@ -15,16 +15,20 @@ pub type Input = Map<String, Value>;
 
 /// How many batches of a queue are processed at a time.
 // Differs from AWS: mapping-scaling: always five, unless ScalingConfig says more or less.
-const CONCURRENCY: usize = 5;
+const CONCURRENCY: usize = quotas::MAPPING_BATCHES_START;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Names, least and most of the numbers.
 const RANGES: [(&str, i64, i64); 5] = [
-    ("BatchSize", 1, 10_000),
+    ("BatchSize", 1, quotas::MAPPING_BATCH_MAX),
     ("MaximumBatchingWindowInSeconds", 0, 300),
     ("MaximumRecordAgeInSeconds", -1, 7 * DAY),
     ("MaximumRetryAttempts", -1, 10_000),
-    ("ParallelizationFactor", 1, 10),
+    (
+        "ParallelizationFactor",
+        quotas::MAPPING_PARALLEL,
+        quotas::MAPPING_PARALLEL_MAX,
+    ),
 ];
 const FOR_STREAMS: [&str; 5] = [
     "BisectBatchOnFunctionError",
@@ -78,6 +82,12 @@ impl Source {
         }
     }
 
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue { name, .. } | Self::Stream { name, .. } => name,
+        }
+    }
+
     pub fn is_fifo(&self) -> bool {
         matches!(self, Self::Queue { name, .. } if name.ends_with(".fifo"))
     }
@@ -122,7 +132,9 @@ impl Settings {
     /// `InvalidParameterValueException`, `ValidationException`, or that a parameter is not in this lab.
     pub fn read(input: &Input) -> Result<Self, ApiError> {
         let of = |name: &str| input.get(name).unwrap_or(&Value::Null);
-        let arn = of("EventSourceArn").as_str().unwrap_or_default();
+        let Some(arn) = of("EventSourceArn").as_str() else {
+            return Err(invalid("Unrecognized event source."));
+        };
         let source = Source::read(arn)?;
         check_names(input, &source)?;
         let number = |name: &str, default: i64| {
@@ -136,7 +148,11 @@ impl Settings {
         } else {
             Content::Body
         };
-        let batch_size = number("BatchSize", if is_stream { 100 } else { 10 })?;
+        let default = match is_stream {
+            true => quotas::MAPPING_STREAM_BATCH,
+            false => quotas::MAPPING_QUEUE_BATCH,
+        };
+        let batch_size = number("BatchSize", default)?;
         let window = number("MaximumBatchingWindowInSeconds", 0)?;
         if !is_stream {
             if source.is_fifo() && window > 0 {
@@ -144,12 +160,12 @@ impl Settings {
                     "Batching window is not supported for FIFO queues".to_owned(),
                 ));
             }
-            if source.is_fifo() && batch_size > 10 {
+            if source.is_fifo() && batch_size > quotas::MAPPING_FIFO_BATCH_MAX {
                 return Err(invalid(
                     "Batch size must not be greater than 10 for FIFO queues".to_owned(),
                 ));
             }
-            if batch_size > 10 && window == 0 {
+            if batch_size > quotas::MAPPING_QUEUE_BATCH && window < quotas::MAPPING_WINDOW_NEEDED {
                 return Err(invalid(
                     "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
                         .to_owned(),
@@ -174,7 +190,7 @@ impl Settings {
             } else {
                 Start::TrimHorizon
             },
-            parallelization: number("ParallelizationFactor", 1)? as usize,
+            parallelization: number("ParallelizationFactor", quotas::MAPPING_PARALLEL)? as usize,
             bisects: flag(of("BisectBatchOnFunctionError"), false)?,
             retries: u32::try_from(number("MaximumRetryAttempts", -1)?).ok(),
             longest_age: Millis::try_from(age).ok().map(|age| age * 1000),
@@ -271,9 +287,8 @@ fn in_range(name: &str, value: &Value, (least, most): (i64, i64)) -> Result<Opti
         number if number > most => ("less than or equal to", most),
         number => return Ok(Some(number)),
     };
-    Err(validation(format!(
-        "Value '{number}' at '{name}' failed to satisfy constraint: Member must have value {relation} {limit}"
-    )))
+    let rule = format!("Member must have value {relation} {limit}");
+    Err(constraint(&number.to_string(), &name, &rule))
 }
 
 fn malformed(name: &str) -> ApiError {
@@ -294,16 +309,23 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
     let types = types.as_array().map_or(&[][..], Vec::as_slice);
     match types.iter().find(|kind| **kind != "ReportBatchItemFailures") {
         None => Ok(!types.is_empty()),
-        Some(_) => Err(validation(format!(
-            "Value '{}' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: \
-             [Member must satisfy enum value set: [ReportBatchItemFailures]]",
-            Value::from(types)
-        ))),
+        Some(_) => Err(constraint(
+            &Value::from(types).to_string(),
+            "functionResponseTypes",
+            "Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]",
+        )),
     }
 }
 
 fn concurrency(value: &Value) -> Result<usize, ApiError> {
-    let number = in_range("scalingConfig.maximumConcurrency", value, (2, 1000))?;
+    let number = in_range(
+        "scalingConfig.maximumConcurrency",
+        value,
+        (
+            quotas::MAPPING_CONCURRENCY_MIN,
+            quotas::MAPPING_CONCURRENCY_MAX,
+        ),
+    )?;
     Ok(number.map_or(CONCURRENCY, |number| number as usize))
 }
 
@@ -324,14 +346,18 @@ fn start(input: &Input) -> Result<Start, ApiError> {
         (Some("AT_TIMESTAMP"), None) => Err(invalid(
             "Must specify StartingPositionTimestamp with StartingPosition AT_TIMESTAMP".to_owned(),
         )),
-        (None, _) => Err(validation(
-            "Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
-                .to_owned(),
+        (None, _) => {
+            let missing = violation(None, "startingPosition", "Member must not be null.");
+            Err(ApiError::validation(
+                "InvalidParameterValueException",
+                &[missing],
+            ))
+        }
+        (Some(other), _) => Err(constraint(
+            other,
+            "startingPosition",
+            "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
         )),
-        (Some(other), _) => Err(validation(format!(
-            "Value '{other}' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: \
-             [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
-        ))),
     }
 }
 

@@ -3,134 +3,35 @@
 //! or is given up.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html>.
 
-use super::settings::{Settings, Start};
-use super::{answer, invalid, queue_url, Poller, Source};
+use super::answer;
+use super::poller::Poller;
+use super::progress::{cursor, shards, text};
+use super::settings::{Settings, Source, Start};
+use super::state::queue_url;
 use crate::account::REGION;
 use crate::clock::{Clock, Millis};
 use crate::events::in_the_name_of;
 use crate::ids;
 use crate::kinesis::{Cursor, Kinesis};
-use crate::lambda::{Invoked, LARGEST_PAYLOAD};
-use crate::wire::error::ApiError;
+use crate::lambda::invocation::{Invoked, MAX_PAYLOAD};
 use crate::wire::query::timestamp;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Value};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// A shard is read once in so long.
 const BETWEEN_READS: Millis = 1000;
-const MOST_RECORDS: usize = 10_000;
+const MAX_RECORDS: usize = 10_000;
 // Differs from AWS: mapping-pauses: AWS doesn't tell how long it waits between tries.
 const FIRST_PAUSE: Millis = 1000;
-const LONGEST_PAUSE: Millis = 60_000;
+const MAX_PAUSE: Millis = 60_000;
 const HOUR: Millis = 60 * 60 * 1000;
 /// No stream forgets a record sooner.
-const SHORTEST_RETENTION: Millis = 24 * HOUR;
-
-/// How far each shard is processed. It outlives the poller: a mapping that is enabled again goes on where it was.
-#[derive(Clone, Default)]
-pub struct Progress(Arc<Mutex<BTreeMap<String, Place>>>);
-
-enum Place {
-    /// The shard is closed and all its records are dealt with, or it isn't to be read.
-    Done,
-    At {
-        /// Where to read on.
-        cursor: Cursor,
-        /// The sequence numbers of what is read and not yet dealt with.
-        pending: BTreeSet<String>,
-    },
-}
-
-impl Progress {
-    /// The shards that there are, at the mapping's starting position.
-    pub async fn begin(kinesis: &Kinesis, settings: &Settings) -> Result<Self, ApiError> {
-        let Source::Stream { name, .. } = &settings.source else {
-            return Ok(Self::default());
-        };
-        let mut places = BTreeMap::new();
-        for shard in shards(kinesis, name).await? {
-            let is_closed = shard["SequenceNumberRange"]["EndingSequenceNumber"].is_string();
-            let id = text(&shard, "ShardId");
-            let place = match settings.start {
-                Start::Latest if is_closed => Place::Done,
-                start => Place::new(cursor(kinesis, name, &id, start).await.map_err(|error| {
-                    invalid(format!(
-                        "Received Exception while reading from provided stream. {}",
-                        error.message
-                    ))
-                })?),
-            };
-            places.insert(id, place);
-        }
-        Ok(Self(Arc::new(Mutex::new(places))))
-    }
-
-    fn is_done(&self, shard: &str) -> bool {
-        matches!(self.lock().get(shard), Some(Place::Done))
-    }
-
-    fn is_known(&self, shard: &str) -> bool {
-        self.lock().contains_key(shard)
-    }
-
-    fn add(&self, shard: &str, cursor: Cursor) {
-        self.lock().insert(shard.to_owned(), Place::new(cursor));
-    }
-
-    /// Where to read a shard from: what is pending comes once more.
-    fn resume(&self, shard: &str) -> Option<Cursor> {
-        match self.lock().get_mut(shard) {
-            Some(Place::At { cursor, pending }) => {
-                if let Some(first) = pending.first() {
-                    cursor.rewind(first);
-                }
-                pending.clear();
-                Some(cursor.clone())
-            }
-            _ => None,
-        }
-    }
-
-    fn read(&self, shard: &str, now_at: &Cursor, records: &[Record]) {
-        if let Some(Place::At { cursor, pending }) = self.lock().get_mut(shard) {
-            cursor.clone_from(now_at);
-            pending.extend(records.iter().map(|record| record.number.clone()));
-        }
-    }
-
-    fn deal_with(&self, shard: &str, records: &[Record]) {
-        if let Some(Place::At { pending, .. }) = self.lock().get_mut(shard) {
-            for record in records {
-                pending.remove(&record.number);
-            }
-        }
-    }
-
-    /// The shard is read out: it is done when nothing is pending.
-    fn finish(&self, shard: &str) {
-        if let Some(place) = self.lock().get_mut(shard) {
-            if matches!(place, Place::At { pending, .. } if pending.is_empty()) {
-                *place = Place::Done;
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Place {
-    fn new(cursor: Cursor) -> Self {
-        let pending = BTreeSet::new();
-        Self::At { cursor, pending }
-    }
-}
+const MIN_RETENTION: Millis = 24 * HOUR;
 
 /// A record on its way to the function.
 #[derive(Clone)]
@@ -274,10 +175,10 @@ impl Stream {
                 continue;
             };
             let next_read = clock.now() + BETWEEN_READS;
-            match self.kinesis().follow(&mut cursor, MOST_RECORDS).await {
+            match self.kinesis().follow(&mut cursor, MAX_RECORDS).await {
                 Ok((records, is_read_out)) => {
                     let records = self.wanted(shard, &function.role, &records);
-                    self.poller.progress.read(shard, &cursor, &records);
+                    self.poller.progress.read(shard, &cursor, numbers(&records));
                     self.poller.tell_polled(records.len());
                     let mut pages = vec![Vec::new(); lanes.len()];
                     for record in records {
@@ -352,6 +253,13 @@ struct Lane {
     invoked: Option<Invoked>,
 }
 
+/// Why records are given up, as the destination is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Condition {
+    RecordAgeExceeded,
+    RetryAttemptsExhausted,
+}
+
 /// How an attempt went.
 enum Outcome {
     Success,
@@ -419,15 +327,14 @@ impl Lane {
             match outcome {
                 Outcome::Success => self.deal_with(&attempt.records),
                 Outcome::Failed { first } if first > 0 => {
-                    let is_last = !settings.bisects && attempt.is_last(settings.retries);
-                    let (done, mut rest) = attempt.split(first);
+                    // The rest is a batch of its own, with all its retries before it.
+                    let (done, rest) = attempt.split(first);
                     self.deal_with(&done.records);
-                    if is_last {
-                        self.give_up(&rest, "RetryAttemptsExhausted").await;
-                        continue;
-                    }
+                    let mut rest = Attempt {
+                        records: rest.records,
+                        ..Attempt::default()
+                    };
                     if !settings.bisects {
-                        rest.retries += 1;
                         self.pause(&mut rest, settings.is_bounded()).await;
                     }
                     attempts.push_front(rest);
@@ -439,7 +346,8 @@ impl Lane {
                     attempts.push_front(first);
                 }
                 Outcome::Failed { .. } if attempt.is_last(settings.retries) => {
-                    self.give_up(&attempt, "RetryAttemptsExhausted").await;
+                    self.give_up(&attempt, Condition::RetryAttemptsExhausted)
+                        .await;
                 }
                 Outcome::Failed { .. } => {
                     attempt.retries += 1;
@@ -500,16 +408,16 @@ impl Lane {
             let aged = older_than(longest, &attempt.records);
             if aged > 0 {
                 let (aged, rest) = std::mem::take(attempt).split(aged);
-                self.give_up(&aged, "RecordAgeExceeded").await;
+                self.give_up(&aged, Condition::RecordAgeExceeded).await;
                 *attempt = rest;
             }
         }
-        if older_than(SHORTEST_RETENTION, &attempt.records) > 0 {
+        if older_than(MIN_RETENTION, &attempt.records) > 0 {
             let input = json!({ "StreamName": self.stream.name });
             let summary = self.stream.kinesis().ask("DescribeStreamSummary", input);
             let summary = summary.await.unwrap_or_default();
             let hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"].as_u64();
-            let kept = hours.map_or(SHORTEST_RETENTION, |hours| hours * HOUR);
+            let kept = hours.map_or(MIN_RETENTION, |hours| hours * HOUR);
             let (forgotten, rest) = {
                 let forgotten = older_than(kept, &attempt.records);
                 std::mem::take(attempt).split(forgotten)
@@ -520,7 +428,7 @@ impl Lane {
     }
 
     /// Discards records, and tells the destination for failures.
-    async fn give_up(&self, attempt: &Attempt, condition: &str) {
+    async fn give_up(&self, attempt: &Attempt, condition: Condition) {
         let poller = &self.stream.poller;
         let (Some(first), Some(last)) = (attempt.records.first(), attempt.records.last()) else {
             return;
@@ -535,8 +443,9 @@ impl Lane {
                 "requestContext": {
                     "requestId": request_id,
                     "functionArn": function.arn,
-                    "condition": condition,
-                    "approximateInvokeCount": attempt.invocations,
+                    "condition": format!("{condition:?}"),
+                    // As recorded, even of what was never sent to the function.
+                    "approximateInvokeCount": attempt.invocations.max(1),
                 },
                 "version": "1.0",
                 "timestamp": timestamp(poller.clock().now()),
@@ -550,7 +459,8 @@ impl Lane {
                     "streamArn": self.stream.arn,
                 },
             });
-            if let Some(invoked) = self.invoked.as_ref().filter(|_| attempt.invocations > 0) {
+            let tried = condition == Condition::RetryAttemptsExhausted;
+            if let Some(invoked) = self.invoked.as_ref().filter(|_| tried) {
                 message["responseContext"] = json!({
                     "statusCode": 200,
                     "executedVersion": "$LATEST",
@@ -572,7 +482,8 @@ impl Lane {
     }
 
     fn deal_with(&self, records: &[Record]) {
-        self.stream.poller.progress.deal_with(&self.shard, records);
+        let progress = &self.stream.poller.progress;
+        progress.deal_with(&self.shard, numbers(records));
     }
 
     /// Waits before the next try, longer each time. A wait that is one of a limited number is awaited.
@@ -581,7 +492,7 @@ impl Lane {
         let length = FIRST_PAUSE << attempt.pauses.min(6);
         attempt.pauses += 1;
         let clock: &Clock = poller.clock();
-        let until = clock.now() + length.min(LONGEST_PAUSE);
+        let until = clock.now() + length.min(MAX_PAUSE);
         tokio::select! {
             () = poller.stopped() => {}
             () = clock.idle_until(until) => {}
@@ -608,41 +519,13 @@ fn fits(waiting: &VecDeque<Record>, most: usize) -> usize {
     let mut bytes = 0;
     let fits = |record: &&Record| {
         bytes += record.json.len() + 1;
-        bytes < LARGEST_PAYLOAD
+        bytes < MAX_PAYLOAD
     };
     waiting.iter().take(most).take_while(fits).count()
 }
 
-/// All shards of a stream.
-async fn shards(kinesis: &Kinesis, name: &str) -> Result<Vec<Value>, ApiError> {
-    let mut input = json!({ "StreamName": name });
-    let mut shards = Vec::new();
-    loop {
-        let page = kinesis.ask("ListShards", input).await?;
-        shards.extend(page["Shards"].as_array().into_iter().flatten().cloned());
-        match page.get("NextToken") {
-            Some(token) => input = json!({ "NextToken": token }),
-            None => return Ok(shards),
-        }
-    }
-}
-
-async fn cursor(
-    kinesis: &Kinesis,
-    name: &str,
-    shard: &str,
-    start: Start,
-) -> Result<Cursor, ApiError> {
-    let (kind, time) = match start {
-        Start::TrimHorizon => ("TRIM_HORIZON", None),
-        Start::Latest => ("LATEST", None),
-        Start::AtTimestamp(time) => ("AT_TIMESTAMP", Some(time)),
-    };
-    let mut input = json!({ "StreamName": name, "ShardId": shard, "ShardIteratorType": kind });
-    if let Some(time) = time {
-        input["Timestamp"] = json!(time);
-    }
-    kinesis.cursor(input).await
+fn numbers(records: &[Record]) -> impl Iterator<Item = &str> {
+    records.iter().map(|record| record.number.as_str())
 }
 
 /// The lane of a partition key: the same key, the same lane.
@@ -661,8 +544,4 @@ fn kinesis_part(record: &Value) -> Value {
         "data": record["Data"],
         "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"],
     })
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
 }

@@ -46,6 +46,12 @@ fn main() {
             println!("child {}", child.id());
         }
         std::thread::sleep(Duration::from_millis(number("sleep").unwrap_or(0)));
+        if let Some((_, path)) = event.split_once("\"until\":\"") {
+            let path = path.split('"').next().unwrap_or_default();
+            while !std::path::Path::new(path).exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         if let Some(code) = number("exit") {
             std::process::exit(code as i32);
         }

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 /// An event that is awaited comes within this time.
 const LONGEST: Duration = Duration::from_secs(20);
+/// The feed has its own limit for who takes nothing, and an end comes after it.
+const LONGEST_TO_THE_END: Duration = Duration::from_secs(180);
 
 pub struct Feed {
     lines: BufReader<TcpStream>,
     pub status: u16,
     /// The id of the last event.
     pub last: String,
+    /// What came so far, for who waits in vain.
+    seen: Vec<String>,
 }
 
 impl Feed {
@@ -29,11 +33,8 @@ impl Feed {
         let mut stream = TcpStream::connect(cloud).expect("the local cloud listens");
         stream.set_read_timeout(Some(LONGEST)).expect("a timeout");
         // Of HTTP/1.0, so that the events come as they are and not in chunks.
-        write!(
-            stream,
-            "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n"
-        )
-        .expect("a request");
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n")
+            .expect("a request");
         let mut lines = BufReader::new(stream);
         let mut line = || {
             let mut line = String::new();
@@ -42,11 +43,7 @@ impl Feed {
         };
         let status = line().split(' ').nth(1).and_then(|code| code.parse().ok());
         while line() != "\r\n" {}
-        Self {
-            lines,
-            status: status.expect("a status"),
-            last: String::new(),
-        }
+        Self { lines, status: status.expect("a status"), last: String::new(), seen: Vec::new() }
     }
 
     /// The next event.
@@ -54,24 +51,30 @@ impl Feed {
         self.read(LONGEST).expect("the feed goes on")
     }
 
-    /// The next event, however long it takes; none when the feed has ended.
+    /// The next event, even if it takes long; none when the feed has ended.
     pub fn try_next(&mut self) -> Option<Value> {
-        self.read(Duration::MAX)
+        self.read(LONGEST_TO_THE_END)
     }
 
     fn read(&mut self, longest: Duration) -> Option<Value> {
         let since = Instant::now();
         loop {
-            assert!(since.elapsed() < longest, "no event within {longest:?}");
+            let last = &self.seen[self.seen.len().saturating_sub(10)..];
+            assert!(
+                since.elapsed() < longest,
+                "no event within {longest:?} after {} events, the last of them {last:#?}",
+                self.seen.len()
+            );
             let mut line = String::new();
             match self.lines.read_line(&mut line) {
                 Ok(0) => return None,
                 Ok(_) => {}
-                Err(error) => panic!("no event: {error}"),
+                Err(error) => panic!("no event after {last:#?}: {error}"),
             }
             if let Some(id) = line.strip_prefix("id: ") {
                 self.last = id.trim_end().to_owned();
             } else if let Some(data) = line.strip_prefix("data: ") {
+                self.seen.push(data.trim_end().to_owned());
                 return Some(serde_json::from_str(data).expect("JSON"));
             }
         }

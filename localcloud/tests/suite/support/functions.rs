@@ -62,6 +62,7 @@ pub fn function(name: &str, with: Value) -> Value {
         "Runtime": "provided.al2023",
         "Handler": "bootstrap",
         "Role": ROLE,
+        "Timeout": 30,
         "Code": {"ZipFile": function_zip()},
     });
     for (key, value) in with.as_object().into_iter().flatten() {
@@ -106,7 +107,10 @@ pub fn settled(cloud: &LocalCloud, name: &str) -> Value {
         if shown["State"] == "Active" && shown["LastUpdateStatus"] == "Successful" {
             return shown;
         }
-        assert!(since.elapsed() < Duration::from_secs(10), "{shown}");
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "not settled: {shown}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::FunctionResponseType::ReportBatchItemFailures;
 use aws_sdk_lambda::Client;
 use clap::{Args, Parser};
 use deployment::{delete_trigger, trigger_of, until, Function};
-use snippets::{connect, options, Result};
+use snippets::{connect, options, println, Result};
 
 #[derive(Parser)]
 struct Options {
@@ -52,7 +52,7 @@ async fn main() -> Result {
     let lambda = Client::new(&connect().await);
     let found = trigger_of(&lambda, function).await?;
     let found = found.ok_or_else(|| format!("{name} has no trigger"))?;
-    let uuid = found.uuid().unwrap_or_default();
+    let uuid = found.uuid().ok_or("a trigger without UUID")?;
     if change.delete {
         delete_trigger(&lambda, uuid).await?;
         println!("The trigger of {name} is deleted");

@@ -6,7 +6,7 @@
 use aws_sdk_cloudformation::Client;
 use clap::Parser;
 use deployment::{allow, Function};
-use snippets::{connect, named, options, Result};
+use snippets::{connect, named, options, println, Result};
 
 #[derive(Parser)]
 struct Options {

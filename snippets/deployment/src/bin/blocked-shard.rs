@@ -15,15 +15,15 @@ use kinesis::primitives::Blob;
 use kinesis::types::PutRecordsRequestEntry;
 use kinesis::types::ShardIteratorType::AtSequenceNumber;
 use serde_json::Value;
-use snippets::{connect, delete_stream, flag, from_the_start, pass, put, read, receive_one};
+use snippets::{
+    connect, delete_stream, flag, from_the_start, pass, println, put, read, receive_one,
+};
 use snippets::{scratch_stream, Result};
 use std::time::Duration;
 
 const SHARD: &str = "shardId-000000000000";
 /// In the order of their putting.
-const ALL: [&str; 12] = [
-    "1", "2", "3", "4", "poison", "6", "7", "8", "9", "10", "after", "late",
-];
+const ALL: [&str; 12] = ["1", "2", "3", "4", "poison", "6", "7", "8", "9", "10", "after", "late"];
 
 // ANCHOR: main
 #[tokio::main]
@@ -34,8 +34,8 @@ async fn main() -> Result {
     let shard = Shard::with_ten_records(&config, report).await?;
 
     let blocked = shard.is_blocked().await?;
-    let dead = sqs.create_queue().queue_name(&shard.function.name);
-    let dead = dead.send().await?.queue_url.unwrap_or_default();
+    let created = sqs.create_queue().queue_name(&shard.function.name).send().await?;
+    let dead = created.queue_url.ok_or("the answer has no QueueUrl")?;
     shard.limit(&queue_arn(&sqs, &dead).await?).await?;
     shard.goes_on(&blocked).await?;
     shard.look_up(&sqs, &dead).await?;
@@ -62,11 +62,13 @@ impl Shard {
         let stream = scratch_stream(&kinesis, "blocked-shard", 1).await?;
         let mut records = Vec::new();
         for data in TEN {
-            let record = PutRecordsRequestEntry::builder().partition_key("key");
-            records.push(record.data(Blob::new(data)).build()?);
+            let record = PutRecordsRequestEntry::builder()
+                .partition_key("key")
+                .data(Blob::new(data))
+                .build()?;
+            records.push(record);
         }
-        let putting = kinesis.put_records().stream_name(&stream);
-        putting.set_records(Some(records)).send().await?;
+        kinesis.put_records().stream_name(&stream).set_records(Some(records)).send().await?;
 
         let variables: &[_] = if report { &[("REPORT", "yes")] } else { &[] };
         let (template, program) = ("kinesis-function", "picky-kinesis");
@@ -80,13 +82,7 @@ impl Shard {
             .batch_size(10)
             .set_function_response_types(report.then(|| vec![ReportBatchItemFailures]));
         let trigger = trigger(&lambda, mapping, true).await?;
-        Ok(Self {
-            kinesis,
-            lambda,
-            stream,
-            function,
-            trigger,
-        })
+        Ok(Self { kinesis, lambda, stream, function, trigger })
     }
     // ANCHOR_END: create
 
@@ -110,11 +106,7 @@ impl Shard {
         let batch = runs.of("poison");
         let repeated = runs.ran(|times| times == batch);
         println!("Run in {batch} attempts each: {}", repeated.join(", "));
-        assert_eq!(
-            repeated,
-            runs.ran(|times| times > 1),
-            "as often as the batch"
-        );
+        assert_eq!(repeated, runs.ran(|times| times > 1), "as often as the batch");
         println!("Never run: {}", runs.ran(|times| times == 0).join(", "));
         assert_eq!(runs.ran(|times| times == 0), ALL[5..], "all that is behind");
         Ok(runs)
@@ -122,9 +114,7 @@ impl Shard {
     // ANCHOR_END: is_blocked
 
     async fn stop(&self) -> Result {
-        let update = self.lambda.update_event_source_mapping();
-        let update = update.uuid(&self.trigger).enabled(false);
-        update.send().await?;
+        self.lambda.update_event_source_mapping().uuid(&self.trigger).enabled(false).send().await?;
         until(&self.lambda, &self.trigger, "Disabled").await
     }
 
@@ -133,15 +123,15 @@ impl Shard {
     async fn limit(&self, queue: &str) -> Result {
         let on_failure = OnFailure::builder().destination(queue).build();
         let destination = DestinationConfig::builder().on_failure(on_failure).build();
-        let update = self
-            .lambda
+        self.lambda
             .update_event_source_mapping()
             .uuid(&self.trigger)
             .bisect_batch_on_function_error(true)
             .maximum_retry_attempts(2)
             .destination_config(destination)
-            .enabled(true);
-        update.send().await?;
+            .enabled(true)
+            .send()
+            .await?;
         until(&self.lambda, &self.trigger, "Enabled").await
     }
     // ANCHOR_END: limit
@@ -180,12 +170,16 @@ impl Shard {
         let number = text("KinesisBatchInfo", "startSequenceNumber");
         println!("Given up: {}", text("requestContext", "condition"));
         println!("Record: {number}");
-        let iterator = self.kinesis.get_shard_iterator().shard_id(SHARD);
-        let iterator = iterator
+        let iterator = self
+            .kinesis
+            .get_shard_iterator()
+            .shard_id(SHARD)
             .stream_name(&self.stream)
             .shard_iterator_type(AtSequenceNumber)
-            .starting_sequence_number(number);
-        let iterator = iterator.send().await?.shard_iterator;
+            .starting_sequence_number(number)
+            .send()
+            .await?
+            .shard_iterator;
         let record = read(&self.kinesis, iterator, 1).await?;
         let data = record.first().map(|record| record.data.as_ref());
         assert_eq!(data, Some(&b"poison"[..]), "it is still in the stream");

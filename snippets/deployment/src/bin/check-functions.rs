@@ -76,8 +76,7 @@ fn no_trigger(function: Function) -> String {
 /// Lambda runs the function with what it has received.
 async fn sqs_function(clients: &Clients) -> Result<Verdict> {
     let name = SqsFunction.name();
-    let asked = clients.lambda.get_function().function_name(&name);
-    match asked.send().await {
+    match clients.lambda.get_function().function_name(&name).send().await {
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
             return missing(format!("there is no function {name}"));
         }
@@ -126,17 +125,21 @@ async fn half_a_batch(clients: &Clients) -> Result<Verdict> {
 
 /// A dead-letter queue of the experiment holds the poison and nothing else.
 async fn poison(clients: &Clients) -> Result<Verdict> {
-    let listing = clients
+    let mut urls = clients
         .sqs
         .list_queues()
-        .queue_name_prefix(named("experiment-poison-"));
-    let mut urls = listing.max_results(1000).into_paginator().items().send();
+        .queue_name_prefix(named("experiment-poison-"))
+        .max_results(1000)
+        .into_paginator()
+        .items()
+        .send();
     let mut dead_letters = Vec::new();
     while let Some(url) = urls.next().await {
         let queue = Queue::at(&clients.sqs, url?).await?;
         if let Some((dead, _)) = queue.redrive_policy()?.filter(|_| is_scratch(&queue.name)) {
             let url = clients.sqs.get_queue_url().queue_name(dead).send().await?;
-            let dead = Queue::at(&clients.sqs, url.queue_url.unwrap_or_default()).await?;
+            let dead =
+                Queue::at(&clients.sqs, url.queue_url.ok_or("the answer has no QueueUrl")?).await?;
             dead_letters.push(dead.visible());
         }
     }
@@ -161,11 +164,7 @@ async fn scaling(clients: &Clients) -> Result<Verdict> {
             "a trigger that is deleted has to be made again; one that is disabled rests",
         );
     };
-    let is = format!(
-        "the trigger of {} is {}, and {holds}",
-        SqsFunction.name(),
-        state(&trigger)
-    );
+    let is = format!("the trigger of {} is {}, and {holds}", SqsFunction.name(), state(&trigger));
     match (state(&trigger), queue.visible()) {
         ("Disabled", 1..) => done(is),
         _ => missing(is),
@@ -177,13 +176,8 @@ async fn kinesis_function(clients: &Clients) -> Result<Verdict> {
     let Some(trigger) = trigger(clients, KinesisFunction).await? else {
         return missing(no_trigger(KinesisFunction));
     };
-    let begins = trigger
-        .starting_position()
-        .map_or("", |position| position.as_str());
-    let begins = format!(
-        "the trigger of {} begins at {begins}",
-        KinesisFunction.name()
-    );
+    let begins = trigger.starting_position().map_or("", |position| position.as_str());
+    let begins = format!("the trigger of {} begins at {begins}", KinesisFunction.name());
     match trigger.starting_position() {
         Some(EventSourcePosition::Latest) => mistake(
             begins,
@@ -200,9 +194,7 @@ async fn blocked_shard(clients: &Clients) -> Result<Verdict> {
     let Some(trigger) = trigger(clients, KinesisFunction).await? else {
         return missing(no_trigger(KinesisFunction));
     };
-    let retries = trigger
-        .maximum_retry_attempts()
-        .filter(|retries| *retries >= 0);
+    let retries = trigger.maximum_retry_attempts().filter(|retries| *retries >= 0);
     match (retries, trigger.bisect_batch_on_function_error()) {
         (None, _) => mistake(
             format!("the trigger of {name} retries without end"),
@@ -243,16 +235,14 @@ fn cleanup() -> Result<Verdict> {
     for learner in [you.clone(), check::start::learner()] {
         let left = inventory(&learner)?;
         let Some(first) = left.first() else { continue };
-        let left = format!(
-            "still there: {first}, {} in all",
-            count(left.len() as u64, "thing")
-        );
-        return match learner == you {
-            true => missing(left),
-            false => mistake(
+        let left = format!("still there: {first}, {} in all", count(left.len() as u64, "thing"));
+        return if learner == you {
+            missing(left)
+        } else {
+            mistake(
                 left,
                 format!("made with LAB_NAME={learner}, and only with it `cleanup` finds it"),
-            ),
+            )
         };
     }
     done("nothing of the lab is left")
@@ -267,8 +257,6 @@ fn inventory(learner: &str) -> Result<Vec<String>> {
         return Err(String::from_utf8_lossy(&looked.stderr).into_owned().into());
     }
     let printed = String::from_utf8_lossy(&looked.stdout);
-    let found = printed
-        .lines()
-        .filter_map(|line| line.strip_prefix("Found "));
+    let found = printed.lines().filter_map(|line| line.strip_prefix("Found "));
     Ok(found.map(str::to_owned).collect())
 }

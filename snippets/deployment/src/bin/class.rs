@@ -9,7 +9,7 @@ use aws_sdk_kinesis as kinesis;
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use clap::Parser;
-use snippets::{connect, options, Result};
+use snippets::{connect, options, println, Result};
 use std::collections::BTreeMap;
 
 // ANCHOR: pages
@@ -74,11 +74,7 @@ async fn main() -> Result {
     println!("{:20}  {:12}  judged from", "page", "learner");
     for (learner, sign) in rows {
         let (page, name) = sign.unwrap_or(("not begun", ""));
-        let learner = if learner.is_empty() {
-            "(no name)"
-        } else {
-            learner
-        };
+        let learner = if learner.is_empty() { "(no name)" } else { learner };
         let row = format!("{page:20}  {learner:12}  {name}");
         println!("{}", row.trim_end());
     }
@@ -98,11 +94,7 @@ fn sign(name: &str) -> Option<(&str, Sign<'_>)> {
         None => name.rsplit_once('-').unwrap_or(("", name)),
     };
     let (page, ..) = PAGES.iter().find(|(_, lasting, experiments)| {
-        let things = if of_experiment.is_some() {
-            experiments
-        } else {
-            lasting
-        };
+        let things = if of_experiment.is_some() { experiments } else { lasting };
         things.contains(&thing)
     })?;
     Some((learner, (page, name)))
@@ -127,18 +119,18 @@ async fn names(config: &SdkConfig) -> Result<Vec<String>> {
     while let Some(stack) = stacks.next().await {
         names.extend(stack?.stack_name);
     }
-    let listing = sqs::Client::new(config).list_queues().max_results(1000);
-    let mut urls = listing.into_paginator().items().send();
+    let sqs = sqs::Client::new(config);
+    let mut urls = sqs.list_queues().max_results(1000).into_paginator().items().send();
     while let Some(url) = urls.next().await {
         names.extend(url?.rsplit('/').next().map(str::to_owned));
     }
-    let listing = kinesis::Client::new(config).list_streams();
-    let mut pages = listing.into_paginator().send();
+    let kinesis = kinesis::Client::new(config);
+    let mut pages = kinesis.list_streams().into_paginator().send();
     while let Some(page) = pages.next().await {
         names.extend(page?.stream_names);
     }
-    let listing = lambda::Client::new(config).list_functions();
-    let mut functions = listing.into_paginator().items().send();
+    let lambda = lambda::Client::new(config);
+    let mut functions = lambda.list_functions().into_paginator().items().send();
     while let Some(function) = functions.next().await {
         names.extend(function?.function_name);
     }
@@ -157,11 +149,7 @@ mod tests {
             ("alice-SQSFIFOQueue", "alice", "09-fifo"),
             ("anna-maria-KinesisStream", "anna-maria", "14-put"),
             ("experiment-extend-KXWQBA", "", "05-visibility"),
-            (
-                "bob-experiment-two-orders-KXWQBA.fifo",
-                "bob",
-                "11-deduplication",
-            ),
+            ("bob-experiment-two-orders-KXWQBA.fifo", "bob", "11-deduplication"),
         ] {
             assert_eq!(sign(name), Some((learner, (page, name))));
         }
@@ -169,12 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_lab_is_nobodys() {
-        for name in [
-            "invoices",
-            "StandardQueueForInvoices",
-            "shop-order",
-            "experiment-order-7",
-        ] {
+        for name in ["invoices", "StandardQueueForInvoices", "shop-order", "experiment-order-7"] {
             assert_eq!(sign(name), None, "{name}");
         }
     }

@@ -11,7 +11,7 @@ use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{stack_gone, Function};
 use lambda::error::ProvideErrorMetadata;
-use snippets::{connect, flag, is_scratch, named, Error, Result, TEMPLATES};
+use snippets::{connect, flag, is_scratch, named, println, Error, Result, TEMPLATES};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -34,14 +34,7 @@ async fn main() -> Result {
 
 // ANCHOR: kinds
 /// Everything that the lab makes, in the order of its deletion: who uses something goes before what it uses.
-const KINDS: [&str; 6] = [
-    "trigger",
-    "function",
-    "stack",
-    "queue",
-    "stream",
-    "log group",
-];
+const KINDS: [&str; 6] = ["trigger", "function", "stack", "queue", "stream", "log group"];
 // ANCHOR_END: kinds
 
 // ANCHOR: nothing_left
@@ -141,8 +134,7 @@ impl Cloud {
 
     /// A trigger outlives its function, so its function need not be there.
     async fn triggers(&self) -> Result<Vec<String>> {
-        let listing = self.lambda.list_event_source_mappings();
-        let mut mappings = listing.into_paginator().items().send();
+        let mut mappings = self.lambda.list_event_source_mappings().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(mapping) = mappings.next().await {
             let mapping = mapping?;
@@ -155,8 +147,7 @@ impl Cloud {
     }
 
     async fn functions(&self) -> Result<Vec<String>> {
-        let listing = self.lambda.list_functions();
-        let mut functions = listing.into_paginator().items().send();
+        let mut functions = self.lambda.list_functions().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(function) = functions.next().await {
             found.extend(function?.function_name);
@@ -184,8 +175,14 @@ impl Cloud {
         let of_pages = ["StandardQueue", "FIFOQueue.fifo", "DeadLetterQueue"].map(named);
         let mut found = Vec::new();
         for prefix in of_pages.iter().chain([&named("experiment-")]) {
-            let listing = self.sqs.list_queues().queue_name_prefix(prefix);
-            let mut urls = listing.max_results(1000).into_paginator().items().send();
+            let mut urls = self
+                .sqs
+                .list_queues()
+                .queue_name_prefix(prefix)
+                .max_results(1000)
+                .into_paginator()
+                .items()
+                .send();
             while let Some(url) = urls.next().await {
                 found.push(url?);
             }
@@ -210,17 +207,18 @@ impl Cloud {
 
     /// A function that still runs makes its log group again, even when its stack has deleted it.
     async fn log_groups(&self) -> Result<Vec<String>> {
-        let listing = self.logs.describe_log_groups();
-        let listing = listing.log_group_name_prefix(FUNCTION_LOGS);
-        let mut groups = listing.into_paginator().items().send();
+        let mut groups = self
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(FUNCTION_LOGS)
+            .into_paginator()
+            .items()
+            .send();
         let mut found = Vec::new();
         while let Some(group) = groups.next().await {
             found.extend(group?.log_group_name);
         }
-        found.retain(|name| {
-            name.strip_prefix(FUNCTION_LOGS)
-                .is_some_and(Function::is_named)
-        });
+        found.retain(|name| name.strip_prefix(FUNCTION_LOGS).is_some_and(Function::is_named));
         Ok(found)
     }
 
@@ -233,14 +231,15 @@ impl Cloud {
             "function" => accept(lambda.delete_function().function_name(item).send().await),
             "stack" => accept(self.cfn.delete_stack().stack_name(item).send().await),
             "queue" => accept(self.sqs.delete_queue().queue_url(item).send().await),
-            "stream" => {
-                let deletion = self.kinesis.delete_stream().stream_name(item);
-                accept(deletion.enforce_consumer_deletion(true).send().await)
-            }
-            _ => {
-                let deletion = self.logs.delete_log_group().log_group_name(item);
-                accept(deletion.send().await)
-            }
+            "stream" => accept(
+                self.kinesis
+                    .delete_stream()
+                    .stream_name(item)
+                    .enforce_consumer_deletion(true)
+                    .send()
+                    .await,
+            ),
+            _ => accept(self.logs.delete_log_group().log_group_name(item).send().await),
         }
     }
     // ANCHOR_END: delete
@@ -260,13 +259,7 @@ where
         "OperationAbortedException",
     ];
     match deletion {
-        Err(error)
-            if error
-                .code()
-                .is_some_and(|code| GONE_OR_BUSY.contains(&code)) =>
-        {
-            Ok(())
-        }
+        Err(error) if error.code().is_some_and(|code| GONE_OR_BUSY.contains(&code)) => Ok(()),
         deletion => deletion.map(drop).map_err(Error::from),
     }
 }

@@ -5,7 +5,7 @@
 use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_lambda as lambda;
 use deployment::{deploy, output, Function};
-use snippets::{connect, Result};
+use snippets::{connect, println, Result};
 
 // ANCHOR: main
 #[tokio::main]
@@ -17,11 +17,7 @@ async fn main() -> Result {
 
     let role = output(&cfn, &function.stack(), "RoleARN").await?;
     deploy(&lambda, &function.name(), function.program(), &role).await?;
-    println!(
-        "{} runs the program {}",
-        function.name(),
-        function.program()
-    );
+    println!("{} runs the program {}", function.name(), function.program());
     Ok(())
 }
 // ANCHOR_END: main

@@ -7,11 +7,12 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, picky, three_runs, Runs, TEN};
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     println!("Without a report of what failed:");
     let without = runs(&config, false).await?;

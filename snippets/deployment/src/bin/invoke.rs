@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use deployment::Function;
 use serde_json::{json, Value};
-use snippets::{connect, Result};
+use snippets::{connect, println, Result};
 
 // ANCHOR: main
 #[tokio::main]

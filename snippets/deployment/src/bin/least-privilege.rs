@@ -5,11 +5,12 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, scratch_queue, Error, Result};
+use snippets::{connect, no_options, println, scratch_queue, Error, Result};
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);
@@ -17,13 +18,10 @@ async fn main() -> Result {
     let salaries = scratch_queue(&sqs, "salaries").await?;
     let program = "sqs-function";
     let function = Scratch::powerless(&config, "least-privilege", program, program, &[]).await?;
-    let (orders_arn, salaries_arn) = (
-        queue_arn(&sqs, &orders).await?,
-        queue_arn(&sqs, &salaries).await?,
-    );
+    let (orders_arn, salaries_arn) =
+        (queue_arn(&sqs, &orders).await?, queue_arn(&sqs, &salaries).await?);
     let poll = |arn: &str| {
-        let mapping = lambda.create_event_source_mapping();
-        mapping.function_name(&function.name).event_source_arn(arn)
+        lambda.create_event_source_mapping().function_name(&function.name).event_source_arn(arn)
     };
 
     let one = orders_arn.rsplit(':').next().unwrap_or_default();
@@ -42,10 +40,7 @@ async fn main() -> Result {
         sqs.delete_queue().queue_url(queue).send().await?;
     }
     let refused = refused.ok_or("the other queue is not refused")?.to_string();
-    assert!(
-        refused.contains("does not have permissions"),
-        "the role's policy"
-    );
+    assert!(refused.contains("does not have permissions"), "the role's policy");
     Ok(())
 }
 // ANCHOR_END: main

@@ -3,9 +3,10 @@
 //!     cargo run --bin logs -- sqs-function
 
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_lambda as lambda;
 use clap::Parser;
 use deployment::{lines, Function};
-use snippets::{connect, options, until_ctrl_c, Result};
+use snippets::{connect, options, println, until_ctrl_c, Result};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::interval;
@@ -22,8 +23,11 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result {
     let Options { function, count } = options();
-    let logs = Client::new(&connect().await);
-    until_ctrl_c(follow(&logs, &function.name(), count)).await
+    let config = connect().await;
+    let name = function.name();
+    // A function that isn't there never writes anything: better to fail than to wait.
+    lambda::Client::new(&config).get_function().function_name(&name).send().await?;
+    until_ctrl_c(follow(&Client::new(&config), &name, count)).await
 }
 // ANCHOR_END: main
 

@@ -5,13 +5,14 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, until, Scratch};
-use snippets::{connect, receive_count, receive_one, scratch_queue, Result};
+use snippets::{connect, no_options, println, receive_count, receive_one, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);
@@ -24,16 +25,12 @@ async fn main() -> Result {
     let uuid = trigger(&lambda, mapping, true).await?;
 
     enable(&lambda, &uuid, false).await?;
-    let sending = sqs.send_message().queue_url(&queue);
-    sending.message_body("hello").send().await?;
+    sqs.send_message().queue_url(&queue).message_body("hello").send().await?;
     sleep(Duration::from_secs(2)).await;
     let meanwhile = function.written().await?;
     println!("Disabled: the function has written {meanwhile:?}");
     let message = receive_one(&sqs, &queue, 0).await?.ok_or("it is lost")?;
-    println!(
-        "Disabled: this program's receive is number {}",
-        receive_count(&message)
-    );
+    println!("Disabled: this program's receive is number {}", receive_count(&message));
     enable(&lambda, &uuid, true).await?;
     let afterwards = written(&function).await?;
     println!("Enabled:  the function has written {afterwards:?}");
@@ -50,8 +47,7 @@ async fn main() -> Result {
 
 // ANCHOR: enable
 async fn enable(lambda: &lambda::Client, uuid: &str, enabled: bool) -> Result {
-    let update = lambda.update_event_source_mapping().uuid(uuid);
-    update.enabled(enabled).send().await?;
+    lambda.update_event_source_mapping().uuid(uuid).enabled(enabled).send().await?;
     let state = if enabled { "Enabled" } else { "Disabled" };
     until(lambda, uuid, state).await
 }

@@ -11,7 +11,7 @@ use aws_sdk_sqs::Client;
 use clap::Parser;
 use deployment::{delete_trigger, picky, queue_arn, three_runs, Runs, Scratch, TEN};
 use serde_json::json;
-use snippets::{connect, options, pass, scratch_name, scratch_queue, Result};
+use snippets::{connect, options, pass, println, scratch_name, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -62,18 +62,22 @@ async fn main() -> Result {
 async fn create(sqs: &Client, dead: &str) -> Result<String> {
     let dead = queue_arn(sqs, dead).await?;
     let policy = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 });
-    let name = scratch_name("poison");
-    let creation = sqs.create_queue().queue_name(name);
-    let creation = creation.attributes(RedrivePolicy, policy.to_string());
-    Ok(creation.send().await?.queue_url.unwrap_or_default())
+
+    let created = sqs
+        .create_queue()
+        .queue_name(scratch_name("poison"))
+        .attributes(RedrivePolicy, policy.to_string())
+        .send()
+        .await?;
+    Ok(created.queue_url.ok_or("the answer has no QueueUrl")?)
 }
 // ANCHOR_END: create
 
 // ANCHOR: until_dead
 /// Waits until there are so many dead letters, for a minute at most.
 async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
-    let asked = sqs.get_queue_attributes().queue_url(dead);
-    let asked = asked.attribute_names(ApproximateNumberOfMessages);
+    let asked =
+        sqs.get_queue_attributes().queue_url(dead).attribute_names(ApproximateNumberOfMessages);
     for _ in 0..120 {
         let attributes = asked.clone().send().await?.attributes.unwrap_or_default();
         let found = attributes.get(&ApproximateNumberOfMessages);
@@ -91,19 +95,11 @@ async fn until_dead(sqs: &Client, dead: &str, expected: usize) -> Result {
 /// Gives the function a program that takes every message, and moves the dead letter back.
 async fn mend(sqs: &Client, dead: &str, function: &Scratch) -> Result {
     function.redeploy("sqs-function").await?;
-    let redrive = sqs.start_message_move_task();
-    redrive
-        .source_arn(queue_arn(sqs, dead).await?)
-        .send()
-        .await?;
+    sqs.start_message_move_task().source_arn(queue_arn(sqs, dead).await?).send().await?;
     println!("The function is mended, and the dead letter moves back:");
     let runs = Runs::until(function, &TEN, "poison", 4).await?;
     println!("{runs}");
-    assert_eq!(
-        runs.ran(|times| times == 1).len(),
-        9,
-        "the others stay done"
-    );
+    assert_eq!(runs.ran(|times| times == 1).len(), 9, "the others stay done");
     until_dead(sqs, dead, 0).await
 }
 // ANCHOR_END: mend

@@ -7,7 +7,7 @@ use aws_sdk_lambda as lambda;
 use aws_sdk_lambda::types::ScalingConfig;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, scratch_queue, Result};
+use snippets::{connect, no_options, println, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -16,6 +16,7 @@ const BATCHES: usize = 10;
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     println!("{BATCHES} batches, each takes a second");
     println!("Without a maximum:");
@@ -35,15 +36,10 @@ async fn most_at_once(config: &SdkConfig, maximum: Option<i32>) -> Result<usize>
     let lambda = lambda::Client::new(config);
     let queue = scratch_queue(&sqs, "scaling").await?;
     for n in 1..=BATCHES {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(n.to_string()).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(n.to_string()).send().await?;
     }
     let function = Scratch::create(config, "scaling", "sqs-function", "slow-function", &[]).await?;
-    let limit = |maximum| {
-        ScalingConfig::builder()
-            .maximum_concurrency(maximum)
-            .build()
-    };
+    let limit = |maximum| ScalingConfig::builder().maximum_concurrency(maximum).build();
     let mapping = lambda
         .create_event_source_mapping()
         .function_name(&function.name)

@@ -4,7 +4,7 @@
 //!     cargo run --bin tour -- --from 22
 
 use clap::Parser;
-use snippets::{connect, endpoint, options, pass, Result};
+use snippets::{connect, endpoint, options, pass, println, reader_gone, Result};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -33,21 +33,11 @@ impl Step {
 }
 
 const fn step(page: &'static str, command: &'static str, shows: &'static str) -> Step {
-    Step {
-        page,
-        command,
-        fails: None,
-        shows,
-    }
+    Step { page, command, fails: None, shows }
 }
 
 const fn denied(page: &'static str, command: &'static str, words: &'static str) -> Step {
-    Step {
-        page,
-        command,
-        fails: Some(words),
-        shows: "Without the permission it is refused",
-    }
+    Step { page, command, fails: Some(words), shows: "Without the permission it is refused" }
 }
 
 const NOT_THE_QUEUE: &str =
@@ -117,8 +107,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result {
     let from = options::<Options>().from;
-    connect().await;
     build().await?;
+    connect().await;
     start_over().await?;
     let outcome = tokio::select! {
         outcome = all_steps(from) => outcome,
@@ -126,11 +116,12 @@ async fn main() -> Result {
     };
     println!("\nCleaning up");
     let cleanup = run("cleanup").await?;
-    print!("{}", cleanup.printed);
+    println!("{}", cleanup.printed.trim_end());
     let _ = fs::remove_file(checkpoints());
-    match cleanup.success {
-        true => outcome,
-        false => Err("something of the lab is left: repeat `cargo run --bin cleanup`".into()),
+    if cleanup.success {
+        outcome
+    } else {
+        Err("something of the lab is left: repeat `cargo run --bin cleanup`".into())
     }
 }
 // ANCHOR_END: main
@@ -147,9 +138,10 @@ async fn build() -> Result {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    match build.status().await?.success() {
-        true => Ok(()),
-        false => Err("the programs do not build".into()),
+    if build.status().await?.success() {
+        Ok(())
+    } else {
+        Err("the programs do not build".into())
     }
 }
 
@@ -198,13 +190,11 @@ async fn all_steps(from: u8) -> Result {
     }
     let seconds = begin.elapsed().as_secs();
     let verified = steps.len() - failed.len();
-    println!(
-        "\n{table}\n{verified} of {} verified in {seconds} s",
-        steps.len()
-    );
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(format!("not verified: {}", failed.join(", ")).into()),
+    println!("\n{table}\n{verified} of {} verified in {seconds} s", steps.len());
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not verified: {}", failed.join(", ")).into())
     }
 }
 // ANCHOR_END: all_steps
@@ -237,10 +227,7 @@ async fn run(command: &str) -> Result<Done> {
         .output();
     let Ok(ended) = timeout(LONGEST, child).await else {
         let printed = format!("{name} still runs after {LONGEST:?}");
-        return Ok(Done {
-            success: false,
-            printed,
-        });
+        return Ok(Done { success: false, printed });
     };
     let ended =
         ended.map_err(|error| format!("{name}: {error}: build it with `cargo build --bins`"))?;
@@ -252,21 +239,19 @@ async fn run(command: &str) -> Result<Done> {
 }
 // ANCHOR_END: run
 
-/// Waits for ^C or, on Unix, for `kill` or the end of the terminal.
+/// Waits for ^C, for the end of whoever reads or, on Unix, for `kill` or the end of the terminal.
 async fn stopped() -> &'static str {
     tokio::select! {
         _ = ctrl_c() => "^C",
         () = killed() => "kill",
+        () = reader_gone() => "the end of its reader",
     }
 }
 
 #[cfg(unix)]
 async fn killed() {
     use tokio::signal::unix::{signal, SignalKind};
-    match (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
         (Ok(mut kill), Ok(mut hangup)) => tokio::select! {
             _ = kill.recv() => {}
             _ = hangup.recv() => {}

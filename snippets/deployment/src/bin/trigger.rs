@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::EventSourcePosition;
 use aws_sdk_sqs as sqs;
 use clap::Parser;
 use deployment::{parameter, queue_arn, stream_arn, trigger, Function};
-use snippets::{connect, options, queue_url, Result};
+use snippets::{connect, options, println, queue_url, Result};
 
 #[derive(Parser)]
 struct Options {
@@ -28,8 +28,8 @@ async fn main() -> Result {
     let Options { function, from } = options();
     let config = connect().await;
     let lambda = lambda::Client::new(&config);
-    let mapping = lambda.create_event_source_mapping();
-    let mapping = mapping.function_name(function.name()).batch_size(10);
+    let mapping =
+        lambda.create_event_source_mapping().function_name(function.name()).batch_size(10);
     let mapping = match function {
         Function::SqsFunction => {
             let sqs = sqs::Client::new(&config);

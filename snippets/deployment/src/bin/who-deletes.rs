@@ -6,25 +6,20 @@
 use aws_sdk_lambda as lambda;
 use aws_sdk_sqs as sqs;
 use deployment::{delete_trigger, queue_arn, trigger, Scratch};
-use snippets::{connect, pass, scratch_queue, Result};
+use snippets::{connect, no_options, pass, println, scratch_queue, Result};
 use std::time::Duration;
 use tokio::time::sleep;
 
 // ANCHOR: main
 #[tokio::main]
 async fn main() -> Result {
+    no_options();
     let config = connect().await;
     let sqs = sqs::Client::new(&config);
     let lambda = lambda::Client::new(&config);
     let queue = scratch_queue(&sqs, "who-deletes").await?;
-    let function = Scratch::create(
-        &config,
-        "who-deletes",
-        "sqs-function",
-        "picky-function",
-        &[],
-    )
-    .await?;
+    let function =
+        Scratch::create(&config, "who-deletes", "sqs-function", "picky-function", &[]).await?;
     let mapping = lambda
         .create_event_source_mapping()
         .function_name(&function.name)
@@ -32,8 +27,7 @@ async fn main() -> Result {
         .batch_size(1);
     let uuid = trigger(&lambda, mapping, true).await?;
     for body in ["hello", "poison"] {
-        let sending = sqs.send_message().queue_url(&queue);
-        sending.message_body(body).send().await?;
+        sqs.send_message().queue_url(&queue).message_body(body).send().await?;
     }
 
     ran(&function, "hello", 1).await?;
