@@ -85,6 +85,8 @@ pub const ITERATOR_LIFE: Millis = 5 * MINUTE;
 pub const FAN_OUT_RATE: usize = 2 * MEBIBYTE;
 /// How long a subscription to a shard lasts, in milliseconds.
 pub const FAN_OUT_SUBSCRIPTION: Millis = 5 * MINUTE;
+/// How long a consumer must wait before it subscribes to the same shard again, in milliseconds.
+pub const FAN_OUT_AGAIN: Millis = 5 * SECOND;
 /// Most consumers registered with a stream.
 pub const FAN_OUT_CONSUMERS: usize = 20;
 

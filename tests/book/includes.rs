@@ -1,6 +1,6 @@
 //! The guards of `build.rs` hold: what mdBook passes over in silence stops the build.
 
-use crate::{build, read, ROOT};
+use crate::{build, copy, read, ROOT};
 use std::path::{Path, PathBuf};
 use std::{fs, panic};
 
@@ -170,17 +170,4 @@ fn a_failing_block_is_a_failing_test_with_its_chapter_heading_and_line() {
 
     let run = || skeptic::rt::run_test(ROOT, env!("OUT_DIR"), env!("TARGET"), program);
     assert!(panic::catch_unwind(run).is_err(), "the block passes");
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder for the copy");
-    for entry in fs::read_dir(from).expect("the folder to copy") {
-        let entry = entry.expect("a file to copy");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
 }

@@ -100,3 +100,16 @@ fn files(folder: &str, kind: &str) -> Vec<String> {
     found.sort();
     found
 }
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder for the copy");
+    for entry in fs::read_dir(from).expect("the folder to copy") {
+        let entry = entry.expect("a file to copy");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}

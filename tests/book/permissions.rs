@@ -55,6 +55,7 @@ fn the_policy_of_a_class_is_that_of_a_reader_for_names_with_a_prefix() {
             "kinesis:us-east-1:1:stream/",
             &[
                 "KinesisStream",
+                "KinesisStream/consumer/bills:1",
                 "experiment-fan-out-KXWQBA",
                 "experiment-fan-out-KXWQBA/consumer/bills:1",
             ],
@@ -75,6 +76,7 @@ fn the_policy_of_a_class_is_that_of_a_reader_for_names_with_a_prefix() {
             "sqs:us-east-1:1:",
             &[
                 "StandardQueue",
+                "DeadLetterQueue",
                 "FIFOQueue.fifo",
                 "experiment-order-KXWQBA",
                 "experiment-groups-KXWQBA.fifo",

@@ -16,7 +16,7 @@ macro_rules! rows {
 }
 
 /// What the local cloud holds, in seconds, bytes or pieces.
-const HELD: [(&str, &str, f64); 50] = rows![
+const HELD: [(&str, &str, f64); 51] = rows![
     "deleted-name-blocked": DELETED_NAME_BLOCKED MILLISECOND,
     "message-size": MESSAGE_SIZE ONE,
     "batch-entries": BATCH_ENTRIES ONE,
@@ -55,6 +55,7 @@ const HELD: [(&str, &str, f64); 50] = rows![
     "iterator-life": ITERATOR_LIFE MILLISECOND,
     "fan-out-rate": FAN_OUT_RATE ONE,
     "fan-out-subscription": FAN_OUT_SUBSCRIPTION MILLISECOND,
+    "fan-out-again": FAN_OUT_AGAIN MILLISECOND,
     "fan-out-consumers": FAN_OUT_CONSUMERS ONE,
     "mapping-queue-batch": MAPPING_QUEUE_BATCH ONE,
     "mapping-queue-batch-max": MAPPING_BATCH_MAX ONE,

@@ -26,6 +26,7 @@ const HOUSE: &str = "
     faults          events
     events
     client
+    quotas
     clock
     ids
     lock
@@ -33,7 +34,7 @@ const HOUSE: &str = "
 ";
 
 /// Those at the bottom, which whatever is above may name.
-const LEAVES: [&str; 4] = ["clock", "ids", "lock", "account"];
+const LEAVES: [&str; 5] = ["quotas", "clock", "ids", "lock", "account"];
 
 /// A longer file says why, in its first lines.
 const MAX_LINES: usize = 600;
