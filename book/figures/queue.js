@@ -91,12 +91,16 @@ function deadLetters(dead, now) {
   return column(`Dead letters: ${dead.name}`, cards, "none", "lab-cards.lab-dead");
 }
 
-/** A FIFO queue: a lane for each group, which a message in flight blocks. */
+/** A FIFO queue: a lane for each group. What is behind a message in flight waits, what is before it does not. */
 function lanes(messages, now) {
   const groups = Map.groupBy(messages, ({ group }) => group);
   const lane = ([group, messages]) => {
-    const flying = messages.filter(({ state }) => state === "in-flight");
-    const behind = messages.filter(({ state }) => state !== "in-flight");
+    const isFlying = ({ state }) => state === "in-flight";
+    const first = messages.findIndex(isFlying);
+    const before = first < 0 ? [] : messages.slice(0, first);
+    const rest = messages.slice(before.length);
+    const flying = rest.filter(isFlying);
+    const behind = rest.filter((message) => !isFlying(message));
     const head = flying.map(({ body }) => label(body)).join(", ");
     const blocked = head && behind.length > 0;
     return h(
@@ -106,6 +110,7 @@ function lanes(messages, now) {
       h(
         "ul.lab-cards",
         { "aria-label": `group ${group}` },
+        before.map((message) => card(message, now)),
         flying.map((message) => card(message, now, message.reader)),
         blocked && h("li.lab-gate", "must wait:"),
         some(behind, IN_A_LANE, (message) => card(message, now)),

@@ -4,6 +4,7 @@
 use crate::cloud::Clouds;
 use crate::guard::{self, MAX_BODY, MAX_REQUEST_TIME};
 use crate::ids;
+use crate::ids::Random;
 use crate::lab_api;
 use crate::lock::lock;
 use crate::service::{self, Lost};
@@ -16,7 +17,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use rand::rngs::SmallRng;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ const MAX_CONNECTIONS: usize = 1024;
 struct Server {
     clouds: Arc<Clouds>,
     pages: Option<Router>,
-    request_ids: Mutex<SmallRng>,
+    request_ids: Mutex<Random>,
 }
 
 /// Accepts connections until its task is dropped.

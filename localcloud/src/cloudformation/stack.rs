@@ -9,9 +9,9 @@ use super::template::{Deletion, Template};
 use crate::account;
 use crate::clock::{Clock, Millis};
 use crate::ids;
+use crate::ids::Random;
 use crate::lock::lock;
 use crate::wire::error::ApiError;
-use rand::rngs::SmallRng;
 use serde_json::{json, Map, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -270,7 +270,7 @@ pub struct Stacks {
 }
 
 pub struct State {
-    random: SmallRng,
+    random: Random,
     /// Oldest first, the deleted ones included.
     pub stacks: Vec<Stack>,
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_BODY_LENGTH: usize = 51_200;
+const NO_RESOURCE: &str = "Template format error: Any Resources member must be an object.";
 const MAX_RESOURCES: usize = 500;
 const MAX_PARAMETERS: usize = 200;
 const MAX_MAPPINGS: usize = 200;
@@ -65,7 +66,7 @@ impl Template {
     pub(super) fn parse(body: &str) -> Result<Self, ApiError> {
         if body.len() > MAX_BODY_LENGTH {
             return Err(invalid(format!(
-                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: \
+                "1 validation error detected: Value '{body}' at 'templateBody' failed to satisfy constraint: \
                  Member must have length less than or equal to {MAX_BODY_LENGTH}"
             )));
         }
@@ -81,6 +82,7 @@ impl Template {
         let mut section = |name: &str| match sections.remove(name) {
             None => Ok(Map::new()),
             Some(Value::Object(entries)) => Ok(entries),
+            Some(_) if name == "Resources" => Err(invalid(NO_RESOURCE)),
             Some(_) => Err(invalid(format!(
                 "Template format error: {name} must be an object."
             ))),
@@ -251,9 +253,7 @@ fn parse_resources(
     let mut unrecognized = BTreeSet::new();
     for (name, entry) in entries {
         let Value::Object(mut entry) = entry else {
-            return Err(invalid(
-                "Template format error: Any Resources member must be an object.",
-            ));
+            return Err(invalid(NO_RESOURCE));
         };
         let Some(Value::String(type_name)) = entry.remove("Type") else {
             return Err(invalid(format!(

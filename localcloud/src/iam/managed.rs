@@ -4,7 +4,7 @@ use super::evaluate::Document;
 use super::request::{id, Written};
 use super::state::Policy;
 use crate::clock::Millis;
-use rand::rngs::SmallRng;
+use crate::ids::Random;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub const OF_AWS: [OfAws; 3] = [
 
 /// AWS's managed policies by their ARNs.
 // Differs from AWS: managed-policies: of AWS's own there are three, those for functions that read queues and streams.
-pub fn of_aws(random: &mut SmallRng) -> BTreeMap<String, Policy> {
+pub fn of_aws(random: &mut Random) -> BTreeMap<String, Policy> {
     let mut policies = BTreeMap::new();
     for it in OF_AWS {
         let actions: Vec<_> = it.actions.iter().chain(&LOGS).collect();

@@ -3,11 +3,11 @@
 use super::evaluate::Document;
 use crate::clock::Millis;
 use crate::ids;
+use crate::ids::Random;
 use crate::wire::error::{violation, ApiError};
 use crate::wire::query::{date_time, Form, Xml};
 use base64::prelude::{Engine, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{utf8_percent_encode, AsciiSet, NON_ALPHANUMERIC};
-use rand::rngs::SmallRng;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub fn arn(form: &Form) -> Result<&str, ApiError> {
 }
 
 /// An id as IAM makes them: `AROA` for a role, `ANPA` for a policy.
-pub fn id(random: &mut SmallRng, prefix: &str) -> String {
+pub fn id(random: &mut Random, prefix: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     prefix.to_owned() + &ids::letters(random, LETTERS, 17)
 }

@@ -4,9 +4,9 @@ use super::evaluate::{self, Document};
 use super::request::{id, no_such, Written};
 use crate::clock::{Clock, Millis};
 use crate::faults::Faults;
+use crate::ids::Random;
 use crate::lock::lock;
 use crate::wire::error::ApiError;
-use rand::rngs::SmallRng;
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,11 +27,11 @@ pub struct State {
     pub roles: BTreeMap<String, Role>,
     /// By their ARNs, AWS's own included.
     pub policies: BTreeMap<String, Policy>,
-    pub random: SmallRng,
+    pub random: Random,
     /// Who calls with which access key.
     pub sessions: BTreeMap<String, Caller>,
     /// Where secrets come from.
-    pub secrets: SmallRng,
+    pub secrets: Random,
 }
 
 /// Who makes a call, as `GetCallerIdentity` shows it.

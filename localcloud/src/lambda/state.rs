@@ -10,10 +10,10 @@ use crate::clock::{Clock, Millis};
 use crate::events::{self, Event, Events};
 use crate::iam::Iam;
 use crate::ids;
+use crate::ids::Random;
 use crate::lock::lock;
 use crate::logs::Logs;
 use crate::wire::error::ApiError;
-use rand::rngs::SmallRng;
 use serde::de::IgnoredAny;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub struct Shared {
 }
 
 pub struct State {
-    random: SmallRng,
+    random: Random,
     next: u64,
     pub functions: BTreeMap<String, Function>,
 }

@@ -9,6 +9,7 @@ pub fn no_such_queue() -> ApiError {
         "The specified queue does not exist.",
     )
     .with_shape("QueueDoesNotExist")
+    .with_query_message("The specified queue does not exist for this wsdl version.")
 }
 
 pub fn missing(parameter: &str) -> ApiError {

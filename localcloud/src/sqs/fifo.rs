@@ -15,9 +15,8 @@ use super::queue::MAX_TIME_IN_FLIGHT;
 use super::receipt::{Receipt, Receipts};
 use super::store::{Counts, Delivery, OverLimit, Passed, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
-use crate::ids;
+use crate::ids::{self, Random};
 use crate::quotas::IN_FLIGHT_FIFO;
-use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -49,7 +48,7 @@ pub struct Fifo {
     last_place: u64,
     last_sequence_number: u128,
     receipts: Receipts,
-    random: SmallRng,
+    random: Random,
 }
 
 // ANCHOR: group

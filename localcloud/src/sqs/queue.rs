@@ -11,7 +11,7 @@ use super::receipt::{Receipt, Receipts};
 use super::store::{Counts, Delivery, OverLimit, Passed, Poll, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
 use crate::ids;
-use rand::rngs::SmallRng;
+use crate::ids::Random;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
@@ -46,7 +46,7 @@ pub struct Queue {
     bytes: usize,
     next: Sequence,
     receipts: Receipts,
-    random: SmallRng,
+    random: Random,
 }
 
 struct Stored {

@@ -2,7 +2,7 @@
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use sha2::{Digest, Sha256};
 
 /// What a handle stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,12 @@ impl Receipts {
     }
 
     fn check(&self, receipt: Receipt) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.key, receipt.sequence, receipt.delivery).hash(&mut hasher);
-        hasher.finish()
+        let mut hash = Sha256::new();
+        for part in [self.key, receipt.sequence, receipt.delivery] {
+            hash.update(part.to_be_bytes());
+        }
+        let hash = hash.finalize();
+        hash[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b))
     }
 }
 

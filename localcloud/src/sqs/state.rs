@@ -9,9 +9,9 @@ use crate::clock::{Clock, Millis};
 use crate::events::Events;
 use crate::faults::{Faults, Kind};
 use crate::ids;
+use crate::ids::Random;
 use crate::lock::lock;
 use crate::wire::error::ApiError;
-use rand::rngs::SmallRng;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -33,7 +33,7 @@ pub struct State {
     pub tasks: Vec<MoveTask>,
     /// How many more bytes can be taken in before the queues are counted again.
     room: usize,
-    pub random: SmallRng,
+    pub random: Random,
 }
 
 impl Shared {

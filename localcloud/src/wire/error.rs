@@ -20,6 +20,8 @@ pub struct ApiError {
     /// The shape's name in the JSON protocol, such as `QueueDoesNotExist`. Often the same as the code.
     pub shape: String,
     pub message: String,
+    /// What the query protocol says instead of the message, where AWS's protocols differ.
+    pub query_message: Option<&'static str>,
     pub fault: Fault,
 }
 
@@ -31,6 +33,7 @@ impl ApiError {
             code: code.to_owned(),
             shape: code.to_owned(),
             message: message.into(),
+            query_message: None,
             fault: Fault::Sender,
         }
     }
@@ -38,6 +41,12 @@ impl ApiError {
     /// The same error under a shape name that differs from the query code.
     pub fn with_shape(mut self, shape: &str) -> Self {
         self.shape = shape.to_owned();
+        self
+    }
+
+    /// The same error, told in other words by the query protocol.
+    pub fn with_query_message(mut self, message: &'static str) -> Self {
+        self.query_message = Some(message);
         self
     }
 

@@ -11,6 +11,7 @@ mod logs;
 mod mapping;
 mod query;
 mod queue;
+mod recorded;
 mod reset;
 mod sqs;
 mod structure;

@@ -1,7 +1,7 @@
 //! A standard queue beside a reference model: whatever is asked of it, in whatever order, and however the clock
 //! jumps, no message is lost, none is handed out while it is hidden, and none stays after it was deleted.
 //!
-//! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test queue` runs it for longer.
+//! `PROPTEST_CASES=100000 cargo test -p localcloud --release --test suite queue::` runs it for longer.
 
 use crate::support::model::*;
 use base64::engine::general_purpose::STANDARD;

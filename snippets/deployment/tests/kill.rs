@@ -12,8 +12,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::{env, fs};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 const SEED: u64 = 1;
 /// The pages on which Lambda has something to do, and one before them.
@@ -74,10 +74,7 @@ fn the_same_on_every_page_and_then_the_whole_tour_twice() {
 }
 
 fn cloud() -> LocalCloud {
-    let options = Options {
-        pace: Pace::Patient(Duration::from_millis(200)),
-        ..Options::default()
-    };
+    let options = Options { pace: Pace::Patient(Duration::from_millis(200)), ..Options::default() };
     LocalCloud::start(options).expect("the local cloud starts")
 }
 
@@ -118,24 +115,14 @@ fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
 /// By the local cloud's own inventory, and by that of the system.
 fn assert_empty(cloud: &LocalCloud, why: &str) {
     let status = cloud.status().expect("the local cloud answers");
-    for kind in [
-        "queues",
-        "streams",
-        "functions",
-        "mappings",
-        "roles",
-        "log_groups",
-    ] {
+    for kind in ["queues", "streams", "functions", "mappings", "roles", "log_groups"] {
         assert_eq!(status[kind], Value::Array(Vec::new()), "{kind}: {why}");
     }
     let found = end(cloud, "cleanup", &["--dry-run"]).printed.join("\n");
     assert!(!found.contains("Found"), "{found}: {why}");
     let since = Instant::now();
     while let Some(process) = functions(cloud).first() {
-        assert!(
-            since.elapsed() < Duration::from_secs(5),
-            "process {process} runs on: {why}"
-        );
+        assert!(since.elapsed() < Duration::from_secs(5), "process {process} runs on: {why}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -151,10 +138,7 @@ fn functions(cloud: &LocalCloud) -> Vec<String> {
     };
     let processes = fs::read_dir("/proc").into_iter().flatten();
     let paths = processes.filter_map(|process| Some(process.ok()?.path()));
-    paths
-        .filter(is_function)
-        .map(|path| path.display().to_string())
-        .collect()
+    paths.filter(is_function).map(|path| path.display().to_string()).collect()
 }
 
 fn end(cloud: &LocalCloud, name: &str, arguments: &[&str]) -> Ended {
@@ -192,9 +176,7 @@ fn group(_: &mut Command) {}
 fn until_gone(group: u32) {
     let since = Instant::now();
     let mut asking = Command::new("kill");
-    asking
-        .args(["-0", "--", &format!("-{group}")])
-        .stderr(Stdio::null());
+    asking.args(["-0", "--", &format!("-{group}")]).stderr(Stdio::null());
     while asking.status().is_ok_and(|status| status.success()) {
         assert!(since.elapsed() < Duration::from_secs(60), "a step goes on");
         thread::sleep(Duration::from_millis(50));

@@ -40,22 +40,22 @@ pub static QUEUE: ResourceType = ResourceType {
 
 const MAX_NAME_LENGTH: usize = 80;
 
-/// The attributes of a queue that a template sets, and their values after an update whose template no longer does. The
-/// size is the one that AWS sets then (recorded in December 2025), not the 1 MiB of a new queue.
-const ATTRIBUTES: [(&str, &str); 13] = [
-    ("ContentBasedDeduplication", "false"),
-    ("DeduplicationScope", "queue"),
-    ("DelaySeconds", "0"),
-    ("FifoThroughputLimit", "perQueue"),
-    ("KmsDataKeyReusePeriodSeconds", "300"),
-    ("KmsMasterKeyId", ""),
-    ("MaximumMessageSize", "262144"),
-    ("MessageRetentionPeriod", "345600"),
-    ("ReceiveMessageWaitTimeSeconds", "0"),
-    ("RedriveAllowPolicy", ""),
-    ("RedrivePolicy", ""),
-    ("SqsManagedSseEnabled", "true"),
-    ("VisibilityTimeout", "30"),
+/// The attributes of a queue that a template sets, and their values after an update whose template no longer does: as
+/// recorded on AWS in December 2025, the size is then not the 1 MiB of a new queue, and those without a value stay.
+const ATTRIBUTES: [(&str, Option<&str>); 13] = [
+    ("ContentBasedDeduplication", Some("false")),
+    ("DeduplicationScope", None),
+    ("DelaySeconds", Some("0")),
+    ("FifoThroughputLimit", None),
+    ("KmsDataKeyReusePeriodSeconds", Some("300")),
+    ("KmsMasterKeyId", Some("")),
+    ("MaximumMessageSize", Some("262144")),
+    ("MessageRetentionPeriod", Some("345600")),
+    ("ReceiveMessageWaitTimeSeconds", Some("0")),
+    ("RedriveAllowPolicy", Some("")),
+    ("RedrivePolicy", Some("")),
+    ("SqsManagedSseEnabled", Some("true")),
+    ("VisibilityTimeout", Some("30")),
 ];
 
 struct Queue;
@@ -140,9 +140,9 @@ async fn update(
     let changed: BTreeMap<_, _> = ATTRIBUTES
         .iter()
         .filter(|(name, _)| old.get(*name) != new.get(*name))
-        .map(|(name, default)| {
+        .filter_map(|(name, default)| {
             let value = new.get(*name).map(attribute);
-            (*name, value.unwrap_or_else(|| (*default).to_owned()))
+            Some((*name, value.or(default.map(str::to_owned))?))
         })
         .collect();
     if !changed.is_empty() {

@@ -7,13 +7,13 @@ use crate::clock::{Clock, Millis};
 use crate::events::{self, Event, Events};
 use crate::iam::Iam;
 use crate::ids;
+use crate::ids::Random;
 use crate::kinesis::Kinesis;
 use crate::lambda::invocation::Invoked;
 use crate::lock::lock;
 use crate::sqs::Sqs;
 use crate::wire::error::ApiError;
 use bytes::Bytes;
-use rand::rngs::SmallRng;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -80,7 +80,7 @@ pub struct Inner {
 
 pub struct State {
     pub mappings: BTreeMap<String, Mapping>,
-    pub random: SmallRng,
+    pub random: Random,
 }
 
 pub struct Mapping {

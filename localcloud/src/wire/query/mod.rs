@@ -211,7 +211,7 @@ impl Query {
              <RequestId>{request_id}</RequestId></ErrorResponse>",
             self.namespace,
             escaped(&error.code),
-            escaped(&error.message),
+            escaped(error.query_message.unwrap_or(&error.message)),
         )
     }
 }
