@@ -122,6 +122,9 @@ fn fault(cloud: &Client, command: FaultCommand) -> Result<Vec<Fault>> {
         }
         FaultCommand::Throttle { operation, times } => (Kind::Throttle, operation.target, times),
         FaultCommand::FifoQuota { target, times } => (Kind::FifoQuota, target, times),
+        FaultCommand::StreamQuota { operation, times } => {
+            (Kind::StreamQuota, operation.target, times)
+        }
         FaultCommand::PolicyDelay { target, times } => (Kind::PolicyDelay, target, times),
         FaultCommand::List => return cloud.get("/lab/faults"),
         FaultCommand::Clear => return cloud.delete("/lab/faults"),
@@ -167,6 +170,7 @@ fn faults(faults: &[Fault]) -> String {
             Kind::LostResponse => "lost-response",
             Kind::Throttle => "throttle",
             Kind::FifoQuota => "fifo-quota",
+            Kind::StreamQuota => "stream-quota",
             Kind::PolicyDelay => "policy-delay",
         };
         let target = fault.target.as_deref().unwrap_or("any");

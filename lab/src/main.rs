@@ -119,6 +119,13 @@ enum FaultCommand {
         #[command(flatten)]
         times: Times,
     },
+    /// Kinesis refuses calls beyond their quota, other than of records
+    StreamQuota {
+        #[command(flatten)]
+        operation: Operation,
+        #[command(flatten)]
+        times: Times,
+    },
     /// A change of what a role may do, or of who may assume it, takes effect 5 seconds later
     PolicyDelay {
         /// The role's name; any role when left out

@@ -16,7 +16,9 @@ pub fn check(fault: &Fault, status: &Status) -> Result<()> {
         return Ok(());
     };
     match fault.kind {
-        Kind::LostResponse | Kind::Throttle => find("operation", target, &operations()),
+        Kind::LostResponse | Kind::Throttle | Kind::StreamQuota => {
+            find("operation", target, &operations())
+        }
         Kind::DuplicateDelivery | Kind::FifoQuota => find("queue", target, &status.queue_names()),
         Kind::PolicyDelay => find("role", target, &status.role_names()),
     }

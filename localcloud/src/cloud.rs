@@ -13,7 +13,6 @@ use crate::sqs::Sqs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
 pub(crate) struct Cloud {
@@ -37,8 +36,6 @@ pub(crate) struct Lasting {
     pub seed: u64,
     pub progress: Option<PathBuf>,
     pub clock: Clock,
-    /// See [`crate::Options::stream_changes`].
-    pub stream_changes: Duration,
     /// Where functions find the cloud.
     pub endpoint: String,
 }
@@ -50,13 +47,12 @@ impl Cloud {
             seed,
             ref progress,
             ref clock,
-            stream_changes,
             ref endpoint,
         } = *lasting;
         let events = Events::numbered(clock.clone(), number);
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), seed);
-        let kinesis = Kinesis::with_changes(clock.clone(), events.clone(), stream_changes);
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults.clone(), seed);
         let logs = Logs::new(clock.clone(), events.clone());
         let lambda = Lambda::new(

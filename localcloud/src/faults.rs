@@ -22,6 +22,9 @@ pub enum Kind {
     Throttle,
     /// A FIFO queue refuses what is beyond its quota of calls and messages a second. The target is a queue's name.
     FifoQuota,
+    /// Kinesis refuses the calls of an operation that are beyond its quota. The target is an operation that carries no
+    /// records, such as `ListShards`.
+    StreamQuota,
     /// A change of what a role may do, or of who may assume it, takes effect some seconds later. The target is a role's
     /// name.
     PolicyDelay,

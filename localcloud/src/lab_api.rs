@@ -109,7 +109,7 @@ async fn work(clouds: &Clouds, method: &Method, path: &str, body: &[u8]) -> (Sta
             },
             Err(error) => bad(&format!(
                 "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\" | \"fifo-quota\" | \
-                 \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
+                 \"stream-quota\" | \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
             )),
         },
         ("GET", "/lab/status") => (
@@ -119,7 +119,7 @@ async fn work(clouds: &Clouds, method: &Method, path: &str, body: &[u8]) -> (Sta
                 "clock": clock(cloud),
                 "faults": cloud.faults.waiting(),
                 "queues": cloud.sqs.status(),
-                "streams": cloud.kinesis.status().await,
+                "streams": cloud.kinesis.status(),
                 "functions": cloud.lambda.status(),
                 "mappings": cloud.mappings.status(),
                 "roles": cloud.iam.status(),

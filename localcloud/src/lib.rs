@@ -61,8 +61,6 @@ pub struct Options {
     pub seed: u64,
     /// How the clock goes.
     pub pace: Pace,
-    /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
-    pub stream_changes: Duration,
     /// The file with the names of the pages that the reader has done, one a line. It need not exist.
     pub progress: Option<PathBuf>,
     /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
@@ -75,7 +73,6 @@ impl Default for Options {
             port: 0,
             seed: 1,
             pace: Pace::Machine,
-            stream_changes: kinesis::CHANGES,
             progress: None,
             pages: None,
         }
@@ -108,7 +105,6 @@ impl LocalCloud {
             seed: options.seed,
             progress: options.progress,
             clock,
-            stream_changes: options.stream_changes,
             endpoint: format!("http://{address}"),
         }));
         runtime.spawn(sse::keep(clouds.watch()));

@@ -9,6 +9,7 @@ use crate::events;
 use crate::faults::Kind;
 use crate::guard::MAX_BODY;
 use crate::lambda;
+use crate::wire::cbor;
 use crate::wire::error::ApiError;
 use crate::wire::json::{Json, JSON_1_0, JSON_1_1};
 use crate::wire::query::{Form, Query};
@@ -213,14 +214,23 @@ impl<'a> Request<'a> {
 
     fn json(head: &'a Parts, target: &'a str, body: &'a Bytes) -> Self {
         let (name, operation) = target.split_once('.').unwrap_or((target, ""));
-        let found = find(|id, protocol| id == name && matches!(protocol, Protocol::Json(_)));
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let is_cbor = content_type.is_some_and(|it| it == cbor::CONTENT_TYPE);
+        let is_spoken = |protocol: &Protocol| match protocol {
+            Protocol::Json(_) => !is_cbor,
+            protocol => is_cbor && *protocol == Protocol::Cbor,
+        };
+        let found = find(|id, protocol| id == name && is_spoken(protocol));
         let unknown = || {
-            let content_type = head.headers.get(CONTENT_TYPE);
             let is_1_1 = content_type.is_some_and(|it| it == JSON_1_1);
             let content_type = if is_1_1 { JSON_1_1 } else { JSON_1_0 };
             (name.into(), Protocol::Json(Json::plain(content_type)))
         };
-        Self::new(head, found, unknown, operation, Input::Json(body.clone()))
+        let input = match is_cbor {
+            true => cbor::to_json(body).map_or_else(Input::Wrong, |json| Input::Json(json.into())),
+            false => Input::Json(body.clone()),
+        };
+        Self::new(head, found, unknown, operation, input)
     }
 
     /// `signed_for` is the name of the service in the signature.

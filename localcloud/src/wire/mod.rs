@@ -1,7 +1,8 @@
 //! How requests and answers are written: `json` is AWS JSON 1.0 and 1.1, `query` takes a form and answers in XML, `rest`
-//! is JSON under paths of its own. Each protocol writes answers and errors alike, so that a service returns an [`Output`]
+//! is JSON under paths of its own, `cbor` is AWS JSON in CBOR. Each protocol writes answers and errors alike, so that a service returns an [`Output`]
 //! or an [`ApiError`](error::ApiError) and knows nothing of HTTP.
 
+pub mod cbor;
 pub mod error;
 pub mod json;
 pub mod query;
@@ -55,6 +56,7 @@ impl Output {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Protocol {
     Json(json::Json),
+    Cbor,
     Query(query::Query),
     Rest(rest::Rest),
 }
@@ -69,6 +71,7 @@ impl Protocol {
     ) -> Response<Body> {
         let mut response = match self {
             Self::Json(json) => json.answer(outcome),
+            Self::Cbor => cbor::answer(outcome),
             Self::Query(query) => query.answer(operation, outcome, request_id),
             Self::Rest(rest) => rest.answer(outcome, request_id),
         };

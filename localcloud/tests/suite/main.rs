@@ -14,5 +14,6 @@ mod queue;
 mod recorded;
 mod reset;
 mod sqs;
+mod stream;
 mod structure;
 mod support;

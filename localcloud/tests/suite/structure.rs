@@ -42,11 +42,7 @@ const REASON: &str = "Long because";
 
 /// What is still to be done: the arrows `module -> module`, and the files that are too long. An entry that is done fails
 /// until it is taken out, so that the list only shrinks.
-const STILL: &[&str] = &[
-    "kinesis -> lib",
-    "src/kinesis/mod.rs",
-    "src/kinesis/records.rs",
-];
+const STILL: &[&str] = &[];
 
 /// A name of a module that a file has, outside its tests.
 struct Naming {

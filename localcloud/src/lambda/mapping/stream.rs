@@ -168,7 +168,7 @@ impl Stream {
     /// Reads a shard to its end and gives each lane the records of its keys, in order.
     async fn feed(&self, shard: &str, mut cursor: Cursor, lanes: &[mpsc::Sender<Vec<Record>>]) {
         let clock = self.poller.clock();
-        let mut changes = self.kinesis().changes();
+        let mut changes = self.kinesis().changes(&cursor);
         loop {
             let Some(function) = self.poller.ready() else {
                 self.poller.pause().await;
@@ -200,8 +200,11 @@ impl Stream {
             }
             tokio::select! {
                 () = clock.idle_until(next_read) => {}
-                // An error means that the cloud ends.
-                _ = changes.changed() => clock.sleep_until(next_read).await,
+                changed = changes.changed() => match changed {
+                    Ok(()) => clock.sleep_until(next_read).await,
+                    // The stream is gone.
+                    Err(_) => clock.idle_until(next_read).await,
+                }
             }
         }
     }

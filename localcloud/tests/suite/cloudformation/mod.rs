@@ -68,7 +68,7 @@ impl Cloud {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults, 1);
         let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(

@@ -145,8 +145,7 @@ impl Lab {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis =
-            Kinesis::with_changes(clock.clone(), events.clone(), Duration::from_millis(1));
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
             timeout: Mutex::new(3),
@@ -251,7 +250,10 @@ impl Lab {
         self.active().await;
     }
 
+    /// Moves the clock to where what happens to the stream is done.
     async fn active(&self) {
+        let changes = Duration::from_millis(localcloud::kinesis::CHANGES);
+        self.clock.advance(changes);
         self.until_in(Duration::ZERO, "the stream is active", async || {
             let summary = self
                 .ask("DescribeStreamSummary", json!({ "StreamName": "s" }))
