@@ -56,7 +56,7 @@ pub const KINESIS_RETENTION_MAX: u32 = 365 * 24;
 /// `UpdateShardCount`s of a stream in 24 hours.
 pub const RESHARD_DAY: usize = 10;
 /// `UpdateShardCount` multiplies the shards by this at most, and divides them by it.
-pub const RESHARD_FACTOR: u32 = 2;
+pub const RESHARD_FACTOR: usize = 2;
 /// What a shard takes in a second, in bytes.
 pub const SHARD_IN_BYTES: usize = MEBIBYTE;
 /// Records that a shard takes in a second.
