@@ -20,8 +20,8 @@
 //! | `follows TEXT` | nothing but logic: from another sentence of the page, which begins so and has evidence |
 //! | `no claim: WHY` | what only sounds like one |
 //!
-//! A sentence is as its reader sees it, without marks of style, and a quota by its id in braces. Headings, tables,
-//! questions, tasks, hints and speaker notes are not in it.
+//! A sentence is as its reader sees it, without marks of style, and a quota by its id in braces. The row of a table is one sentence.
+//! Headings, questions, tasks, hints and speaker notes are not in it.
 
 use crate::{build, numbered_pages, programs, read, ROOT};
 use std::collections::BTreeMap;
@@ -33,7 +33,9 @@ const LEDGER: &str = "book/claims.txt";
 const NOT_COVERED: [&str; 3] = ["01-whoami.md", "02-create.md", "30-tour.md"];
 
 /// What a sentence says that needs evidence.
-const TRIGGERS: [&str; 39] = [
+const TRIGGERS: [&str; 41] = [
+    "all failed",
+    "all is done",
     "at least once",
     "at most",
     "at the most",
@@ -107,12 +109,23 @@ fn sentences(page: &str) -> Vec<Sentence> {
         if bare.starts_with("</details>") {
             is_folded = false;
         }
-        let is_prose = !bare.starts_with(['<', '|', '#'])
-            && !["```", "{{#", "[!", "[pattern"]
+        let is_prose = !bare.starts_with(['<', '#'])
+            && !["```", "{{#", "[!", "|--"]
                 .iter()
                 .any(|start| bare.starts_with(start))
             && !bare.contains("This page takes");
         if is_code || is_skipped || is_folded || !is_prose {
+            continue;
+        }
+        let is_head = page
+            .lines()
+            .nth(i + 1)
+            .is_some_and(|next| next.starts_with("|--"));
+        if is_head {
+            continue;
+        } else if let Some(row) = bare.strip_prefix("| ") {
+            let text = plain(row.trim_end_matches([' ', '|']));
+            found.push(Sentence { line: i + 1, text });
             continue;
         }
         let mut text = String::new();
