@@ -10,6 +10,7 @@ use case::{Call, Case, Step};
 use compare::{broken, check, fill, Kept};
 use localcloud::LocalCloud;
 use serde_json::{json, Value};
+use std::any::Any;
 use std::fmt::Write;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -126,7 +127,11 @@ fn answers_as_recorded(service: &str, protocol: Protocol) {
             let report = match outcome {
                 Ok(Ok(())) => continue,
                 Ok(Err(report)) => report,
-                Err(_) => format!("{service}, case {}: the case broke off\n", case.id),
+                Err(panic) => format!(
+                    "{service}, case {}: broke off: {}\n",
+                    case.id,
+                    told(panic.as_ref())
+                ),
             };
             wrong.lock().expect("no panic").push(report);
         }
@@ -247,6 +252,12 @@ fn provide(cloud: &LocalCloud, case: &Case, kind: &str, name: &str, with: Value)
         }
         other => panic!("nothing is known of a {other}"),
     }
+}
+
+fn told(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default()
 }
 
 fn report(case: &Case, call: &Call, answer: &Answer, difference: &str) -> String {

@@ -4,9 +4,9 @@
 //!     cargo test --test kill -- --ignored --nocapture
 
 use localcloud::clock::Pace;
+use localcloud::ids::Random;
 use localcloud::testing::{self, Ended, Inputs, Running};
 use localcloud::{ids, LocalCloud, Options};
-use rand::rngs::SmallRng;
 use rand::RngExt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ fn kill_at_some_steps() {
 #[test]
 #[ignore = "takes minutes: for a change of the tour, of the cleanup, or of how functions run"]
 fn the_same_on_every_page_and_then_the_whole_tour_twice() {
-    let page = |random: &mut SmallRng| format!("{:02}", random.random_range(1..=26));
+    let page = |random: &mut Random| format!("{:02}", random.random_range(1..=26));
     thread::scope(|scope| {
         for n in 0..PAGES.len() {
             scope.spawn(move || {
@@ -88,7 +88,7 @@ fn tour(cloud: &LocalCloud, from: &str) {
 }
 
 /// Starts a tour at this page, kills it some steps later, and cleans up.
-fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
+fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut Random) {
     let mut starting = program(cloud, "tour", &["--from", page]);
     group(&mut starting);
     let mut tour = start(cloud, &mut starting);
