@@ -35,6 +35,12 @@ export function pattern(text) {
 
 /** Puts a mark behind the claim if this element has it. */
 function mark(element, claim) {
+  if (element.matches("tr")) {
+    const row = [...element.cells].map((cell) => cell.textContent.trim()).join(" | ");
+    const isRow = new RegExp(`^${pattern(claim.text).source}$`).test(row);
+    if (isRow) element.cells[element.cells.length - 1].append(evidence(claim));
+    return isRow;
+  }
   const found = pattern(claim.text).exec(element.textContent);
   if (!found) return false;
   let rest = found.index + found[0].length;
@@ -95,7 +101,7 @@ async function start() {
   const answer = await fetch(new URL("../claims.txt", import.meta.url));
   if (!answer.ok) return;
   const claims = claimsOf(await answer.text(), page);
-  const places = [...document.querySelectorAll("main p, main li")].filter(
+  const places = [...document.querySelectorAll("main p, main li, main tbody tr")].filter(
     (place) => !place.closest("details.notes") && !place.querySelector("p, li"),
   );
   for (const claim of claims) places.some((place) => mark(place, claim));

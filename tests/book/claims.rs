@@ -161,18 +161,24 @@ fn plain(line: &str) -> String {
     while let Some(at) = rest.find(['<', ']']) {
         let (before, after) = rest.split_at(at);
         plain += before;
-        let end = match &after[..1] {
-            "<" => after.find('>'),
-            _ if after.starts_with("](") => after.find(')'),
-            _ => None,
+        let is_link = after.starts_with("](");
+        let end = match is_link {
+            true => after.find(')'),
+            false => after.starts_with('<').then(|| after.find('>')).flatten(),
         };
-        match end {
-            Some(end) => rest = &after[end + 1..],
-            None => rest = &after[1..],
+        if let Some(start) = plain.rfind('[').filter(|_| is_link) {
+            plain.remove(start);
         }
+        rest = match end {
+            Some(end) => &after[end + 1..],
+            None => {
+                plain += &after[..1];
+                &after[1..]
+            }
+        };
     }
     plain += rest;
-    plain.replace(['*', '['], "").trim().to_owned()
+    plain.replace('*', "").trim().to_owned()
 }
 
 /// A row of the ledger.
