@@ -5,6 +5,8 @@
 #[path = "../../build.rs"]
 mod build;
 
+// Formatted as the snippets are.
+#[rustfmt::skip]
 #[path = "../../snippets/src/quotas.rs"]
 mod quotas;
 
