@@ -7,6 +7,8 @@
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
 #[allow(dead_code, reason = "the tests of the local cloud use it all")]
+// Formatted as the local cloud is.
+#[rustfmt::skip]
 #[path = "../../../localcloud/tests/suite/support/feed.rs"]
 mod feed;
 

@@ -33,8 +33,11 @@ impl Feed {
         let mut stream = TcpStream::connect(cloud).expect("the local cloud listens");
         stream.set_read_timeout(Some(LONGEST)).expect("a timeout");
         // Of HTTP/1.0, so that the events come as they are and not in chunks.
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n")
-            .expect("a request");
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n"
+        )
+        .expect("a request");
         let mut lines = BufReader::new(stream);
         let mut line = || {
             let mut line = String::new();
@@ -43,7 +46,12 @@ impl Feed {
         };
         let status = line().split(' ').nth(1).and_then(|code| code.parse().ok());
         while line() != "\r\n" {}
-        Self { lines, status: status.expect("a status"), last: String::new(), seen: Vec::new() }
+        Self {
+            lines,
+            status: status.expect("a status"),
+            last: String::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// The next event.
