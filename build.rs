@@ -255,7 +255,7 @@ fn include(root: &Path, name: &str, target: &str) -> Result<String, String> {
 }
 
 /// The lines between the comments `ANCHOR: name` and `ANCHOR_END: name`, without the comments of other anchors.
-fn anchored<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
+pub fn anchored<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let is = |line: &str, mark: &str| {
         line.split_once(mark).is_some_and(|(_, after)| {
             after

@@ -35,6 +35,7 @@ mod lab_api;
 pub mod lambda;
 mod lock;
 pub mod logs;
+pub mod quotas;
 mod server;
 mod service;
 pub mod sqs;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 /// How long a consumer is being made or deleted.
 const CHANGES: Millis = 500;
 /// Of one stream.
-const MOST_CONSUMERS: usize = 20;
+const MOST_CONSUMERS: usize = crate::quotas::FAN_OUT_CONSUMERS;
 const MOST_CREATING: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use super::consumers::{no_consumer, stream_in};
 use super::input::{Input, ITERATOR_TYPES, NAME, NUMBER};
 use super::iterator::Asked;
 use super::records::{last, write_records};
-use super::shard::READ_BYTES;
 use super::{in_use, no_shard, shard_name, Cursor, Entry, Kinesis};
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use axum::body::Body;
 use bytes::Bytes;
@@ -19,9 +19,9 @@ use std::convert::Infallible;
 use std::io::Write;
 use tokio::sync::watch;
 
-const SUBSCRIPTION: Millis = 5 * 60 * 1000;
+const SUBSCRIPTION: Millis = quotas::FAN_OUT_SUBSCRIPTION;
 /// A consumer that subscribes again must wait as long.
-const BETWEEN: Millis = 5000;
+const BETWEEN: Millis = quotas::FAN_OUT_AGAIN;
 /// How often an event comes when there is nothing new.
 const QUIET: Millis = 5000;
 const MOST_RECORDS: usize = 10_000;
@@ -105,7 +105,7 @@ impl Kinesis {
                 next_sign = now + QUIET;
             }
             if push.size > 0 {
-                let takes = push.size as Millis * 1000 / READ_BYTES as Millis;
+                let takes = push.size as Millis * 1000 / quotas::FAN_OUT_RATE as Millis;
                 clock.idle_until(now + takes).await;
                 continue;
             }
@@ -141,7 +141,13 @@ impl Kinesis {
             let consumer = &known.name.clone();
             let batch = entry
                 .log
-                .read(now, cursor.shard, cursor.position, MOST_RECORDS, READ_BYTES)
+                .read(
+                    now,
+                    cursor.shard,
+                    cursor.position,
+                    MOST_RECORDS,
+                    quotas::FAN_OUT_RATE,
+                )
                 .ok_or_else(|| no_shard(shard, &entry.name))?;
             if let Some(last) = last(&batch) {
                 self.0.events.emit(|| events::Event::Pushed {

@@ -14,7 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-const LIFE: Millis = 5 * 60 * 1000;
+const LIFE: Millis = crate::quotas::ITERATOR_LIFE;
 /// The words in front of the stream's name.
 const WORDS: usize = 5;
 

@@ -24,6 +24,7 @@ use crate::clock::{Clock, Millis};
 use crate::events::{Event, Events};
 use crate::faults::Faults;
 use crate::lock::lock;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use axum::body::Body;
 use consumers::Consumer;
@@ -85,11 +86,12 @@ const MOST_BYTES: usize = 1024 * 1024 * 1024;
 // Differs from AWS: kinesis-quick: a stream is made, changed and deleted in 300 ms, a consumer in 500 ms.
 /// How long the creation, a change or the deletion of a stream takes, by the local cloud's clock.
 pub const CHANGES: Millis = 300;
-const ON_DEMAND_SHARDS: u32 = 4;
+const ON_DEMAND_SHARDS: u32 = quotas::ON_DEMAND_SHARDS;
 const HOUR: Millis = 60 * 60 * 1000;
-const RETENTION: Millis = 24 * HOUR;
+const RETENTION: Millis = quotas::KINESIS_RETENTION;
 /// In KiB.
-const RECORD_SIZES: std::ops::RangeInclusive<u32> = 1024..=10240;
+const RECORD_SIZES: std::ops::RangeInclusive<u32> =
+    quotas::RECORD_SIZE as u32 / 1024..=quotas::RECORD_SIZE_MAX as u32 / 1024;
 
 /// What an operation answers.
 pub enum Answer {

@@ -4,12 +4,13 @@
 
 use super::input::{elsewhere, of_wrong_type, one_name, violation, Words, HASH_KEY, NUMBER};
 use super::sequence::{write_decimal, Number};
-use super::shard::{Batch, Record, Throttled, MEBIBYTE};
+use super::shard::{Batch, Record, Throttled};
 use super::stream::Change;
 use super::{invalid, no_shard, no_stream, shard_name, Cursor, Entry, Kinesis, MOST_BYTES};
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::{caller, Event, MAX_TEXT};
+use crate::quotas;
 use crate::wire::error::ApiError;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use bytes::Bytes;
@@ -20,10 +21,10 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-const LARGEST_BATCH: usize = 10 * MEBIBYTE;
-const LARGEST_RECORD: usize = 10 * MEBIBYTE;
-const MOST_PUT: usize = 500;
-const MOST_GOT: usize = 10_000;
+const LARGEST_BATCH: usize = quotas::PUT_RECORDS_BYTES;
+const LARGEST_RECORD: usize = quotas::RECORD_SIZE_MAX;
+const MOST_PUT: usize = quotas::PUT_RECORDS;
+const MOST_GOT: usize = quotas::SHARD_GET_RECORDS;
 const LONGEST_KEY: usize = 256;
 const LONGEST_ITERATOR: Words = Words::up_to(512);
 

@@ -6,11 +6,12 @@ use super::stream::Change;
 use super::{could_not_find, id_of, invalid, Entry, Kinesis, MOST_SHARDS};
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use serde_json::{json, Value};
 
 /// How often the number of a stream's shards may be set in 24 hours.
-const COUNTS_A_DAY: usize = 10;
+const COUNTS_A_DAY: usize = quotas::RESHARD_DAY;
 const DAY: Millis = 24 * 60 * 60 * 1000;
 
 impl Kinesis {
@@ -100,13 +101,13 @@ impl Entry {
 
     fn check_count(&mut self, now: Millis, current: usize, target: usize) -> Result<(), ApiError> {
         let limit = |message: String| Err(ApiError::sender("LimitExceededException", message));
-        if target > current * 2 {
+        if target > current * quotas::RESHARD_FACTOR {
             return limit(format!(
                 "UpdateShardCount cannot scale up over double your current open shard count. \
                  Current open shard count: {current} Target shard count: {target}"
             ));
         }
-        if target < current.div_ceil(2) {
+        if target < current.div_ceil(quotas::RESHARD_FACTOR) {
             return limit(format!(
                 "UpdateShardCount cannot scale down below half your current open shard count. \
                  Current open shard count: {current} Target shard count: {target}"

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Of one resource.
 const MOST_TAGS: usize = 50;
 const MOST_TAG_KEYS: usize = 50;
-const RETENTION_HOURS: std::ops::RangeInclusive<u32> = 1..=8760;
+const RETENTION_HOURS: std::ops::RangeInclusive<u32> = 1..=crate::quotas::KINESIS_RETENTION_MAX;
 const SHORTEST_RETENTION_HOURS: u32 = 24;
 const METRICS: [&str; 8] = [
     "IncomingBytes",

@@ -8,18 +8,19 @@
 
 use super::sequence::{Number, LAST};
 use crate::clock::Millis;
+use crate::quotas;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub const MEBIBYTE: usize = 1024 * 1024;
 /// What a shard takes in a second.
-pub const WRITE_BYTES: usize = MEBIBYTE;
-pub const WRITE_RECORDS: usize = 1000;
+pub const WRITE_BYTES: usize = quotas::SHARD_IN_BYTES;
+pub const WRITE_RECORDS: usize = quotas::SHARD_IN_RECORDS;
 /// What a shard gives to all `GetRecords` in a second, and what one call may take at once.
-pub const READ_BYTES: usize = 2 * MEBIBYTE;
-pub const READ_CALLS: usize = 5;
-pub const LARGEST_READ: usize = 10 * MEBIBYTE;
+pub const READ_BYTES: usize = quotas::SHARD_OUT_BYTES;
+pub const READ_CALLS: usize = quotas::SHARD_READS;
+pub const LARGEST_READ: usize = quotas::SHARD_GET_BYTES;
 // Differs from AWS: large-record-burst: AWS doesn't tell how much more than its second a shard takes for a large record.
 /// What a shard takes above its second when a record is larger than that, after it was quiet for ten seconds.
 const BURST: usize = 10 * MEBIBYTE;

@@ -3,6 +3,7 @@
 
 use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use super::{errors::invalid_attribute_value, message};
+use crate::quotas;
 use crate::wire::error::ApiError;
 use std::collections::BTreeMap;
 
@@ -37,11 +38,11 @@ pub struct FifoSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            delay: 0,
+            delay: quotas::DELAY_DEFAULT,
             maximum_message_size: message::MAX_SIZE as u32,
-            retention: 4 * 24 * 60 * 60,
-            wait: 0,
-            visibility_timeout: 30,
+            retention: quotas::RETENTION_DEFAULT,
+            wait: quotas::WAIT_DEFAULT,
+            visibility_timeout: quotas::VISIBILITY_DEFAULT,
             policy: None,
             redrive: None,
             redrive_allow: None,
@@ -113,13 +114,17 @@ impl Settings {
                 })
         };
         match name {
-            "DelaySeconds" => self.delay = number(0, 900)?,
+            "DelaySeconds" => self.delay = number(0, quotas::DELAY_MAX)?,
             "MaximumMessageSize" => {
                 self.maximum_message_size = number(1024, message::MAX_SIZE as u32)?;
             }
-            "MessageRetentionPeriod" => self.retention = number(60, 14 * 24 * 60 * 60)?,
-            "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, 20)?,
-            "VisibilityTimeout" => self.visibility_timeout = number(0, 43_200)?,
+            "MessageRetentionPeriod" => {
+                self.retention = number(quotas::RETENTION_MIN, quotas::RETENTION_MAX)?
+            }
+            "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, quotas::WAIT_MAX)?,
+            "VisibilityTimeout" => {
+                self.visibility_timeout = number(quotas::VISIBILITY_MIN, quotas::VISIBILITY_MAX)?
+            }
             "KmsDataKeyReusePeriodSeconds" => self.kms_reuse = number(60, 86_400)?,
             "SqsManagedSseEnabled" => self.managed_encryption = boolean(name, value)?,
             "KmsMasterKeyId" => {

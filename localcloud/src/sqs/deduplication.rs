@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// How long a deduplication id, or a receive's attempt id, is remembered.
-pub const INTERVAL: Millis = 5 * 60 * 1000;
+pub const INTERVAL: Millis = crate::quotas::DEDUPLICATION_INTERVAL;
 
 /// Values that are forgotten five minutes after they came.
 pub struct Memory<K, V> {

@@ -6,7 +6,7 @@ use crate::wire::error::{ApiError, Fault};
 use serde::{Deserialize, Serialize};
 
 /// How many entries a batch may have.
-pub const MAX_ENTRIES: usize = 10;
+pub const MAX_ENTRIES: usize = crate::quotas::BATCH_ENTRIES;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default, bound = "E: Deserialize<'de>")]

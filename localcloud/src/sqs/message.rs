@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message, or all messages of a batch: 1 MiB.
-pub const MAX_SIZE: usize = 1024 * 1024;
+pub const MAX_SIZE: usize = crate::quotas::MESSAGE_SIZE;
 const MAX_ATTRIBUTES: usize = 10;
 /// How long an attribute's name, and its type, may be.
 const MAX_NAME: usize = 256;

@@ -13,6 +13,7 @@ use super::store::{Delivery, OverLimit, Poll, Receive, Received, Refusal};
 use crate::clock::Millis;
 use crate::events::{self, Event};
 use crate::faults::Kind;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -92,12 +93,12 @@ impl Shared {
         let messages = input.entries.len();
         self.check_quota(state.queue(name, now)?, now, "SendMessage", messages)?;
         check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
-        if total > message::MAX_SIZE {
+        if total > quotas::BATCH_SIZE {
             return Err(sqs_error(
                 "BatchRequestTooLong",
                 format!(
                     "Batch requests cannot be longer than {} bytes. You have sent {total} bytes.",
-                    message::MAX_SIZE
+                    quotas::BATCH_SIZE
                 ),
             ));
         }
@@ -339,7 +340,7 @@ impl QueueRecord {
             "DelaySeconds",
             delay,
             self.settings.delay,
-            (0, 900),
+            (0, quotas::DELAY_MAX),
             "DelaySeconds must be >= 0 and <= 900.",
         )?;
         let deduplication_id = self.deduplication_id(&send)?;

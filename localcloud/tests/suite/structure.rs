@@ -9,7 +9,7 @@ use std::{env, fs};
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
 /// Those at the bottom, which whatever is above may name.
-const LEAVES: [&str; 4] = ["clock", "ids", "lock", "account"];
+const LEAVES: [&str; 5] = ["quotas", "clock", "ids", "lock", "account"];
 
 /// A longer file says why, in its first lines.
 const MAX_LINES: usize = 600;

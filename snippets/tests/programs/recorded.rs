@@ -575,7 +575,7 @@ impl Story {
             }
             "fault" => self.step(format!("fault {}", text("fault")), text("target")),
             "refused" => {
-                drop(self.facts.insert(format!("{} refuses {}", queue(), text("operation"))))
+                self.facts.insert(format!("{} refuses {}", queue(), text("operation")));
             }
             // How many there are of these, and when, depends on the moment.
             "empty" | "clock" | "invoked" | "polled" | "cooled" | "throttled" => {}
