@@ -57,11 +57,11 @@ pub const KINESIS_RETENTION_MAX: u32 = 365 * 24;
 pub const RESHARD_DAY: usize = 10;
 /// `UpdateShardCount` multiplies the shards by this at most, and divides them by it.
 pub const RESHARD_FACTOR: usize = 2;
-/// What a shard takes in a second, in bytes.
+/// Bytes that a shard takes in a second.
 pub const SHARD_IN_BYTES: usize = MEBIBYTE;
 /// Records that a shard takes in a second.
 pub const SHARD_IN_RECORDS: usize = 1000;
-/// What a shard gives in a second to all `GetRecords` together, in bytes.
+/// Bytes that a shard gives in a second to all `GetRecords` together.
 pub const SHARD_OUT_BYTES: usize = 2 * MEBIBYTE;
 /// `GetRecords` that a shard answers in a second.
 pub const SHARD_READS: usize = 5;
@@ -81,7 +81,7 @@ pub const SHARD_GET_RECORDS: usize = 10_000;
 pub const SHARD_GET_BYTES: usize = 10 * MEBIBYTE;
 /// How long a shard iterator is good for, in milliseconds.
 pub const ITERATOR_LIFE: Millis = 5 * MINUTE;
-/// What a shard gives in a second to each registered consumer, in bytes.
+/// Bytes that a shard gives in a second to each registered consumer.
 pub const FAN_OUT_RATE: usize = 2 * MEBIBYTE;
 /// How long a subscription to a shard lasts, in milliseconds.
 pub const FAN_OUT_SUBSCRIPTION: Millis = 5 * MINUTE;

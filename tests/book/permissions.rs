@@ -112,7 +112,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What `class` knows of the pages must be what their programs make.
+/// `class` must know each thing that the programs of a page make.
 #[test]
 fn a_class_is_judged_by_what_the_programs_make() {
     let table = read("snippets/deployment/src/bin/class.rs");
