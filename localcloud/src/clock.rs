@@ -13,7 +13,7 @@ pub type Millis = u64;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A patient clock looks so often within its patience, and each time all must be quiet.
-const LOOKS: u32 = 10;
+const LOOKS: u32 = 4;
 
 /// How a clock goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
