@@ -286,7 +286,7 @@ fn delays_and_retention_follow_the_clock() {
 
 #[test]
 fn a_long_poll_wakes_for_an_arrival_a_return_and_the_clock() {
-    let cloud = start();
+    let cloud = start_patient();
     let queue = create_queue(&cloud, "q", json!({}));
     let wait = json!({"QueueUrl": queue, "WaitTimeSeconds": 20});
     let waiting = |act: &dyn Fn()| {
