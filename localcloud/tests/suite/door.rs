@@ -416,11 +416,18 @@ fn the_lab_answers_health_clock_faults_and_status() {
     assert_eq!(ask("PUT", "/lab/clock", "").0, 405);
 }
 
+#[test]
+fn any_bytes_to_any_operation_get_an_answer() {
+    crate::support::unless_green(
+        "any_bytes_to_any_operation_get_an_answer",
+        cases_of_any_bytes_to_any_operation_get_an_answer,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
-    #[test]
-    fn any_bytes_to_any_operation_get_an_answer(
+    fn cases_of_any_bytes_to_any_operation_get_an_answer(
         operation in prop::sample::select(&localcloud::sqs::OPERATIONS[..]),
         body in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),

@@ -1722,11 +1722,18 @@ fn wrong_bodies_are_refused() {
     put(&cloud, "k", "x");
 }
 
+#[test]
+fn any_body_to_any_operation_gets_an_answer() {
+    crate::support::unless_green(
+        "any_body_to_any_operation_gets_an_answer",
+        cases_of_any_body_to_any_operation_gets_an_answer,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
-    #[test]
-    fn any_body_to_any_operation_gets_an_answer(
+    fn cases_of_any_body_to_any_operation_gets_an_answer(
         operation in prop::sample::select(&localcloud::kinesis::OPERATIONS[..]),
         body in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),

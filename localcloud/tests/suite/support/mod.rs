@@ -4,6 +4,7 @@ pub mod functions;
 pub mod model;
 
 use localcloud::clock::Pace;
+use localcloud::testing::Inputs;
 use localcloud::{LocalCloud, Options};
 use serde_json::{json, Value};
 use std::io::{Read, Write};
@@ -31,6 +32,23 @@ fn start_with(pace: Pace) -> LocalCloud {
         ..Options::default()
     };
     LocalCloud::start(options).expect("a free port")
+}
+
+/// For the tests that compute for seconds: not run again while this executable and the recorded answers are those with
+/// which it was green, unless all tests are asked for.
+pub fn unless_green(test: &str, run: impl FnOnce()) {
+    let this = std::env::current_exe().expect("the path of this test");
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+    let cases = std::env::var("PROPTEST_CASES").unwrap_or_default();
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/green");
+    Inputs::of(test)
+        .and_program(&this)
+        .and_text(recorded.as_ref())
+        .and(cases)
+        .unless_green(folder.as_ref(), || {
+            run();
+            true
+        });
 }
 
 /// An answer, taken apart.
