@@ -2,7 +2,7 @@
 //! minutes wakes whoever was due in those five minutes.
 
 use crate::lock::lock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +24,10 @@ pub enum Pace {
     /// For tests: with the machine's clock; and when someone waits for a time and nobody has asked for anything for
     /// so long, it goes to that time. So the end of a long poll costs a moment, not its twenty seconds.
     Patient(Duration),
+    /// For tests: with the machine's clock, less the time in which a watched program computes or waits for its turn to.
+    /// So what a program does in a second doesn't depend on how fast the machine is, nor on what else it does. See
+    /// [`Clock::watch`]; where the system doesn't tell, this is [`Pace::Machine`].
+    Attentive,
     /// For tests: only [`Clock::advance`] moves it. A second is over when the test says so.
     Stopped,
 }
@@ -42,6 +46,8 @@ struct Inner {
     at_work: AtomicU64,
     /// See [`Clock::watch`].
     watched: Mutex<Vec<u32>>,
+    /// How far an attentive clock has come.
+    attention: Mutex<Attention>,
     /// The times that are waited for, each with a number of its own.
     awaited: Mutex<BTreeSet<(Millis, u64)>>,
     next: AtomicU64,
@@ -66,6 +72,7 @@ impl Clock {
             requests: AtomicU64::new(0),
             at_work: AtomicU64::new(0),
             watched: Mutex::default(),
+            attention: Mutex::new(Attention::default()),
             awaited: Mutex::default(),
             next: AtomicU64::new(0),
         }))
@@ -83,8 +90,8 @@ impl Clock {
         Work(self.clone())
     }
 
-    /// While this process, or one that it has started, computes or waits for its turn to, a patient clock stays where
-    /// it is: on a busy machine a program that would ask for something in a moment has not come to it yet. Only Linux
+    /// While this process, or one that it has started, computes or waits for its turn to, a patient or an attentive clock
+    /// stays where it is: on a busy machine a program that would ask for something in a moment has not come to it yet. Only Linux
     /// tells; elsewhere this does nothing.
     pub fn watch(&self, process: u32) -> Watched {
         self.watched().push(process);
@@ -96,9 +103,30 @@ impl Clock {
         let moved = *self.0.moved.borrow();
         let gone = match self.0.pace {
             Pace::Stopped => 0,
+            Pace::Attentive => self.attentively(),
             Pace::Machine | Pace::Patient(_) => self.0.started.elapsed().as_millis() as Millis,
         };
         self.0.started_at + gone + moved
+    }
+
+    fn attentively(&self) -> Millis {
+        let mut attention = lock(&self.0.attention);
+        let elapsed = attention.looked.elapsed();
+        if elapsed > LOOK_AGAIN / 2 {
+            let mut busy = HashMap::new();
+            for process in self.watched().iter() {
+                add_busy(*process, &mut busy);
+            }
+            let since = |(thread, now): (&u32, &Duration)| {
+                let before = attention.busy.get(thread).copied().unwrap_or_default();
+                now.saturating_sub(before)
+            };
+            let computed = busy.iter().map(since).max().unwrap_or_default();
+            attention.gone += elapsed.saturating_sub(computed);
+            attention.looked += elapsed;
+            attention.busy = busy;
+        }
+        attention.gone.as_millis() as Millis
     }
 
     /// When the local cloud started.
@@ -211,6 +239,49 @@ pub struct Watched(Clock, u32);
 impl Drop for Watched {
     fn drop(&mut self) {
         self.0.watched().retain(|process| *process != self.1);
+    }
+}
+
+/// What an attentive clock has seen.
+struct Attention {
+    looked: Instant,
+    /// How long each thread of the watched processes has computed, or waited for its turn to, when they were looked at.
+    busy: HashMap<u32, Duration>,
+    /// The time in which none of them did.
+    gone: Duration,
+}
+
+impl Default for Attention {
+    fn default() -> Self {
+        Self {
+            looked: Instant::now(),
+            busy: HashMap::new(),
+            gone: Duration::ZERO,
+        }
+    }
+}
+
+/// Adds how long each thread of this process, and of those that it has started, has computed or waited for its turn to.
+fn add_busy(process: u32, busy: &mut HashMap<u32, Duration>) {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    for thread in threads.into_iter().flatten().flatten() {
+        let read = |file| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        let schedule = read("schedstat");
+        let nanoseconds = schedule.split_whitespace().take(2);
+        let nanoseconds = nanoseconds
+            .filter_map(|number| number.parse::<u64>().ok())
+            .sum();
+        let id = thread
+            .file_name()
+            .to_string_lossy()
+            .parse()
+            .unwrap_or_default();
+        busy.insert(id, Duration::from_nanos(nanoseconds));
+        for child in read("children").split_whitespace() {
+            if let Ok(child) = child.parse() {
+                add_busy(child, busy);
+            }
+        }
     }
 }
 
@@ -373,6 +444,35 @@ mod tests {
         };
         tokio::join!(clock.sleep_until(due), ended);
         assert!(busy.kill().is_ok() && busy.wait().is_ok());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_attentive_clock_counts_only_the_time_in_which_nobody_computes() {
+        let mut busy = std::process::Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn()
+            .expect("a shell");
+        let clock = Clock::with_pace(Pace::Attentive);
+        let watched = clock.watch(busy.id());
+        let pass = || std::thread::sleep(Duration::from_millis(20));
+        for _ in 0..20 {
+            clock.now();
+            pass();
+        }
+        let computed = clock.now() - clock.started_at();
+        busy.kill().expect("it can be killed");
+        busy.wait().expect("it ends");
+        drop(watched);
+        for _ in 0..20 {
+            clock.now();
+            pass();
+        }
+        let waited = clock.now() - clock.started_at() - computed;
+        assert!(
+            computed < 200 && waited >= 300,
+            "{computed} ms, {waited} ms"
+        );
     }
 
     #[tokio::test]

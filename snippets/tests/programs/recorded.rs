@@ -7,6 +7,7 @@
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
 use crate::session::{self, redact, SEED};
+use localcloud::clock::Pace;
 use localcloud::testing::{Feed, Running};
 use localcloud::{LocalCloud, Options};
 use regex::Regex;
@@ -157,8 +158,8 @@ struct Stage {
 impl Stage {
     /// Runs some commands, and listens from then on.
     fn set(name: &'static str, before: &[&str]) -> Self {
-        let cloud = LocalCloud::start(Options { seed: SEED, ..Options::default() })
-            .expect("the local cloud starts");
+        let options = Options { seed: SEED, pace: Pace::Attentive, ..Options::default() };
+        let cloud = LocalCloud::start(options).expect("the local cloud starts");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorded-{name}"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for what the programs write");
