@@ -1,8 +1,6 @@
-// What figures are drawn with: elements, lists, timers, and a new picture in the place of an old one.
+// What figures are drawn with: elements, lists, timers, and an old picture that becomes a new one.
 
 import { duration } from "./words.js";
-
-const MOVE = { duration: 450, easing: "ease-out" };
 
 /**
  * A new element, such as `h("li.lab-card", { title }, text)`: its name and classes, then its attributes, if any, and its
@@ -69,17 +67,42 @@ function tick(element, now) {
   element.style.setProperty("--left", Math.min(1, Math.max(0, left / total)).toFixed(3));
 }
 
-/** Puts a new picture in the place of the old one. What has the same `data-key` in both moves from there to here. */
-export function replace(stage, picture) {
-  const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches && stage.hasChildNodes();
-  const keyed = () => (moves ? [...stage.querySelectorAll("[data-key]")] : []);
-  const before = new Map(keyed().map((element) => [element.dataset.key, element.getBoundingClientRect()]));
-  stage.replaceChildren(picture);
-  for (const element of keyed()) {
-    const from = before.get(element.dataset.key);
-    const to = element.getBoundingClientRect();
-    const [x, y] = from ? [from.left - to.left, from.top - to.top] : [];
-    if (!from) element.animate({ transform: ["scale(0.4)", "none"], opacity: [0, 1] }, MOVE);
-    else if (x || y) element.animate({ transform: [`translate(${x}px, ${y}px)`, "none"] }, MOVE);
+const wantsNoMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Whether the reader wants nothing to move. */
+export function isStill() {
+  return wantsNoMotion.matches;
+}
+
+/** Makes an element what the new one is, and keeps of it what is the same: nothing that stays is built again. */
+export function become(old, next) {
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const keyed = new Map([...old.children].filter(({ dataset }) => dataset.key).map((child) => [child.dataset.key, child]));
+  let place = old.firstChild;
+  for (const child of [...next.childNodes]) {
+    const same = keyed.get(child.dataset?.key) ?? (place?.dataset?.key ? null : place);
+    if (!same || same.nodeName !== child.nodeName) {
+      old.insertBefore(child, place);
+      continue;
+    }
+    if (same === place) place = place.nextSibling;
+    else old.insertBefore(same, place);
+    if (same instanceof Element) become(same, child);
+    else if (same.data !== child.data) same.data = child.data;
   }
+  while (place) {
+    const after = place.nextSibling;
+    place.remove();
+    place = after;
+  }
+}
+
+/** Sets what has changed, and nothing else. */
+export function text(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+export function style(element, name, value) {
+  if (element.style.getPropertyValue(name) !== value) element.style.setProperty(name, value);
 }

@@ -1,5 +1,6 @@
 // The one feed that all figures of a page share: what happens in the local cloud that runs on this machine.
 
+import { Timeline } from "./director.js";
 import { nothing, reduce } from "./store.js";
 
 /** Where the local cloud is unless the desk has served this page. */
@@ -15,6 +16,8 @@ class Feed extends EventTarget {
   cloud = null;
   /** Whether the feed is open. */
   connected = false;
+  /** What happens, each at its time on the stage. */
+  timeline = null;
   /** What happened last, and what there was before. */
   history = { start: nothing, events: [] };
   /** Settles when it is known whether there is a desk. */
@@ -72,14 +75,17 @@ class Feed extends EventTarget {
   }
 
   #take(event) {
-    const ahead = event.at - performance.now();
+    const now = performance.now();
+    const ahead = event.at - now;
     if (event.kind === "state") {
       this.cloud = reduce(nothing, event);
       this.history = { start: this.cloud, events: [] };
+      this.timeline = new Timeline(this.cloud, now);
       this.#ahead = ahead;
     } else {
       this.cloud = reduce(this.cloud, event);
       this.history.events.push(event);
+      this.timeline.push(event, now);
       if (this.history.events.length > HISTORY) {
         this.history.start = reduce(this.history.start, this.history.events.shift());
       }

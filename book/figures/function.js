@@ -1,6 +1,6 @@
 // <lab-function name="SQSFunction" run="sqs-function">: who polls for it, what runs, how it ended, what it logged.
 
-import { column, h, some, title } from "./draw.js";
+import { become, column, h, some, title } from "./draw.js";
 import { Figure } from "./figure.js";
 import { count, duration } from "./words.js";
 
@@ -17,13 +17,19 @@ customElements.define(
       return !it || it.name === (event.function ?? cloud.mappings.get(event.mapping)?.function);
     }
 
-    picture(it, cloud, now) {
-      return functionPicture(it, cloud, now);
+    picture() {
+      return functionPicture();
     }
   },
 );
 
-export function functionPicture(it, cloud, now) {
+/** A picture of a function: its `element`, and `draw` to bring it up to date. */
+export function functionPicture() {
+  const element = h("div.lab-function");
+  return { element, draw: (it, { cloud, now }) => become(element, whole(it, cloud, now)) };
+}
+
+function whole(it, cloud, now) {
   const words = [
     `${it.running} running`,
     it.warm && `${it.warm} warm`,
