@@ -130,12 +130,11 @@ export class Timeline {
     if (this.cues.length < KEPT || this.landed(time) < DROPPED + SNAPSHOT) return;
     const gone = Math.floor(DROPPED / SNAPSHOT) * SNAPSHOT;
     this.cloud(gone);
-    const kept = new Set(this.cues.splice(0, gone));
-    this.from = Math.max(...[...kept].map(({ lands }) => lands));
+    this.from = this.cues.splice(0, gone).at(-1).lands;
     this.#snapshots.splice(0, gone / SNAPSHOT);
     this.#seen = [0, null];
     // The feed's order differs a little: what is still to be shown stays.
-    const first = this.feed.findIndex((cue) => !kept.has(cue));
+    const first = this.feed.findIndex(({ lands }) => lands > this.from);
     this.feed.splice(0, first);
     this.dropped += first;
     for (const [key, starts] of this.#last) if (starts < this.from) this.#last.delete(key);
@@ -402,13 +401,16 @@ export class Plan {
   /** Gives a message a row, if there is one, and its first visits. */
   #enter(key, { body = "", group }, visits, time) {
     if (group !== undefined && !this.groups.includes(group)) this.groups.push(group);
-    const row = this.#row(group, time, visits[0].place === "sender" ? 0 : HOP + REST);
+    // Who begins at the sender needs a while until it comes to where the last one of its row still is.
+    const isBehind = visits[0].place === "sender" && visits.at(-1).place === "queue";
+    const row = this.#row(group, time, isBehind ? 0 : HOP + REST);
     if (row === undefined) {
       this.#heap.set(key, { body, group, visit: visits.at(-1) });
       return;
     }
     this.#heap.delete(key);
-    const card = { key: `${key}#${this.#born++}`, id: key.slice(key.indexOf("/") + 1), body, group, row, visits };
+    const id = key.slice(key.indexOf("/") + 1);
+    const card = { key: `${key}#${this.#born++}`, id, body, group, row, visits, follows: this.#rows[row] };
     this.#rows[row] = card;
     this.#known.set(key, card);
     this.cards.add(card);
@@ -429,7 +431,7 @@ export class Plan {
       if (rank < (best?.rank ?? Infinity)) best = { row, rank, card };
     }
     if (!best) return;
-    best.card.vanish = Math.max(best.card.visits.at(-1).lands + REST, time);
+    best.card.vanish ??= Math.max(best.card.visits.at(-1).lands + REST, time);
     for (const [key, card] of this.#known) if (card === best.card) this.#known.delete(key);
     return best.row;
   }
@@ -439,7 +441,7 @@ export class Plan {
     const { starts } = change;
     if (card && card.visits[0].starts > starts) {
       // It goes before it was to come out of the heap.
-      Object.assign(card, { vanish: -Infinity, left: starts });
+      Object.assign(card, { vanish: -Infinity, left: card.visits[0].starts });
       this.#known.delete(key);
       card = undefined;
     }
@@ -451,6 +453,10 @@ export class Plan {
       if (place === "gone" || !waits) return;
       card = this.#enter(key, waits, [visit], starts);
       if (!card) return void (this.#heap.get(key).visit = { ...visit, ...change, place: place ?? visit.place });
+    }
+    if (card.follows && (place === "gone" || place === "dead")) {
+      card.follows.vanish = Math.min(card.follows.vanish, starts);
+      card.follows = undefined;
     }
     const before = card.visits.at(-1);
     card.visits.push({ ...before, ...change, place: place ?? before.place });
@@ -493,4 +499,33 @@ export function seen({ visits, vanish = Infinity }, time) {
   const done = part(to, time);
   const from = visits[Math.max(0, i - 1)];
   return { from, to, part: done, now: done < 1 ? from : to };
+}
+
+/** The widths of the places, in hundredths of the whole: sender, queue, all readers, gone and, if there are any, dead letters. */
+const WIDTHS = [12, 19, 48, 21];
+const WITH_DEAD = [11, 18, 37, 17, 17];
+const GAP = 1;
+
+/** Where each place is, as [from, width] in hundredths, and how wide a card is. */
+export function geometry({ dead, places }) {
+  const widths = dead ? WITH_DEAD : WIDTHS;
+  const names = ["sender", "queue", "readers", "gone", "dead"];
+  const zones = {};
+  let from = 0;
+  widths.forEach((width, i) => {
+    zones[names[i]] = [from, width];
+    from += width;
+  });
+  const [first, all] = zones.readers;
+  const readers = Math.max(2, places.length);
+  for (let i = 0; i < readers; i++) zones[`reader ${i}`] = [first + (all / readers) * i, all / readers];
+  zones.width = Math.min(widths[1], widths[3], all / readers) - 2 * GAP;
+  delete zones.readers;
+  return zones;
+}
+
+/** How far from the left a card is that is `done` of its way from one place to the next: from 0 to 1. */
+export function distance({ from, to }, zones, done) {
+  const x = ({ place }) => zones[place][0] + GAP;
+  return x(from) + (x(to) - x(from)) * done;
 }

@@ -1,7 +1,7 @@
 // <lab-queue name="StandardQueue" run="receive">: each message on its way from the sender to a slot in the queue, to its
 // receiver, and from there away, back, or to the dead letters.
 
-import { Plan, ease, seen } from "./director.js";
+import { Plan, distance, ease, geometry, seen } from "./director.js";
 import { become, h, isStill, style, text, title } from "./draw.js";
 import { Figure } from "./figure.js";
 import { count, duration, label } from "./words.js";
@@ -11,10 +11,6 @@ const ROWS = 12;
 /** A reader that has asked within this time is still there, as far as anybody can see. In ms. */
 const AWAY = 20_000;
 const SECOND = 1000;
-/** The widths of the places, in hundredths of the whole: sender, queue, all readers, gone and, if there are any, dead letters. */
-const WIDTHS = [12, 19, 48, 21];
-const WITH_DEAD = [11, 18, 37, 17, 17];
-const GAP = 1;
 
 customElements.define(
   "lab-queue",
@@ -64,7 +60,7 @@ export function queuePicture(queue, timeline, rows) {
         cards.set(card, newCard(card));
         list.append(cards.get(card).element);
       }
-      move(cards.get(card), card, place, zones);
+      move(cards.get(card), place, zones);
       dress(cards.get(card), place, now, waits.has(card.id));
     }
   }
@@ -82,24 +78,6 @@ function words(queue) {
     queue.refused && `${count(queue.refused, "call")} refused`,
     queue.deleted && "the queue is deleted",
   ];
-}
-
-/** Where each place is, as [from, width] in hundredths, and how wide a card is. */
-function geometry({ dead, places }) {
-  const widths = dead ? WITH_DEAD : WIDTHS;
-  const names = ["sender", "queue", "readers", "gone", "dead"];
-  const zones = {};
-  let from = 0;
-  widths.forEach((width, i) => {
-    zones[names[i]] = [from, width];
-    from += width;
-  });
-  const [first, all] = zones.readers;
-  const readers = Math.max(2, places.length);
-  for (let i = 0; i < readers; i++) zones[`reader ${i}`] = [first + (all / readers) * i, all / readers];
-  zones.width = Math.min(widths[1], widths[3], all / readers) - 2 * GAP;
-  delete zones.readers;
-  return zones;
 }
 
 function zoneElements(plan, zones, queue, dead, at, { time, now, cloud }) {
@@ -128,7 +106,7 @@ function zoneElements(plan, zones, queue, dead, at, { time, now, cloud }) {
       return zone(name, stay.reader, is);
     });
   return [
-    zone("sender", "Sender", rate > 0 && `${rate} a second`, counted > 0 && `${rate - counted} of them drawn`),
+    zone("sender", "Sender", rate > 0 && `${rate} a second`, counted > 0 && `${rate - counted} drawn`),
     zone("queue", "In the queue", heap ? `+ ${heap} more` : queue.visible + queue.delayed === 0 && "empty"),
     readers,
     zone("gone", "Gone", queue.deletions > 0 && `${queue.deletions} deleted`),
@@ -174,9 +152,7 @@ function newCard({ key, body, row }) {
 }
 
 function move({ element }, card, { from, to, part }, zones) {
-  const x = ({ place }) => (zones[place] ?? zones["reader 1"])[0] + GAP;
-  const done = isStill() ? Math.floor(part) : ease(part);
-  style(element, "--x", (x(from) + (x(to) - x(from)) * done).toFixed(2));
+  style(element, "--x", distance(place, zones, done).toFixed(2));
 }
 
 const SPOKEN = { sender: "with the sender", queue: "in the queue", gone: "gone", dead: "among the dead letters" };

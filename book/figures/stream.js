@@ -8,8 +8,9 @@ import { behind } from "./store.js";
 import { count, duration, number, recordLabel } from "./words.js";
 
 const SHARDS = 12;
-/** So many cells of a tape can be seen, the newest at its end. */
-const CELLS = 16;
+/** So many cells of a tape can be seen, the newest at its end; so many as two more are behind the one who puts them there. */
+const CELLS = 14;
+const WIDTH = CELLS + 2;
 const READERS = 4;
 /** There is room for so many readers before the first has come. */
 const ROOM = 2;
@@ -125,9 +126,9 @@ function closed(shards) {
 function newRow({ shard }) {
   const name = `shard ${number(shard)}`;
   const head = h("p.lab-shard-head");
-  const tape = h("ol.lab-tape", { "aria-label": `records of ${name}`, style: `--cells: ${CELLS}` });
-  const readers = h("ul.lab-readers", { "aria-label": `readers of ${name}`, style: `--cells: ${CELLS}` });
-  const element = h("li.lab-shard", head, tape, readers);
+  const tape = h("ol.lab-tape", { "aria-label": `records of ${name}`, style: `--cells: ${WIDTH}` });
+  const readers = h("ul.lab-readers", { "aria-label": `readers of ${name}`, style: `--cells: ${WIDTH}` });
+  const element = h("li.lab-shard", head, tape, h("p.lab-producer", "producer"), readers);
   return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1 };
 }
 
@@ -166,7 +167,7 @@ function drawTape(row, shard, own, time) {
   const kept = new Set();
   records.forEach((record, i) => {
     const x = CELLS - end + first + i;
-    if (x <= -1 || x >= CELLS) return;
+    if (x <= -1 || x >= CELLS + 1) return;
     kept.add(record.sequence);
     let cell = row.cells.get(record.sequence);
     if (!cell) {
