@@ -346,6 +346,7 @@ export class Plan {
     const { event, starts, lands } = cue;
     const { kind, queue, message, at, until, receives, reader } = event;
     if (kind === "queue-created" || kind === "queue-changed") this.#attributes(event);
+    if (kind === "queue-created" && queue === this.name) this.#clear(starts);
     if (!queue || (queue !== this.name && queue !== this.dead)) return;
     const key = `${queue}/${message}`;
     const home = queue === this.name ? "queue" : "dead";
@@ -375,8 +376,16 @@ export class Plan {
         for (const [key, card] of this.#known) {
           if (key.startsWith(`${queue}/`)) this.#go(key, { starts, lands: starts + HOP, place: "gone", ...gone, state: "deleted" });
         }
-        this.#heap.clear();
+        for (const key of this.#heap.keys()) if (key.startsWith(`${queue}/`)) this.#heap.delete(key);
     }
+  }
+
+  /** A new queue of the same name has nothing of the old one. */
+  #clear(time) {
+    for (const card of this.cards) card.vanish ??= time;
+    this.#rows.fill();
+    this.#known.clear();
+    this.#heap.clear();
   }
 
   #sent({ event, starts, lands }, key, home) {

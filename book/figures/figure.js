@@ -16,6 +16,8 @@ const OFFER_MS = 150;
 /** Who is further behind than this is offered to catch up. In ms. */
 const LATE = 2500;
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
+/** At so many moments of a run it is measured how tall its picture gets. */
+const MEASURES = 40;
 /** Among so many of the last events it is looked for what to say. */
 const LOOK_BACK = 200;
 
@@ -132,6 +134,18 @@ export class Figure extends HTMLElement {
   #follow(director, commands) {
     this.#commands = commands;
     this.#show("run", director);
+    this.#measure();
+  }
+
+  /** Makes room for the tallest picture of what is known, so that the text below stays where it is. */
+  #measure() {
+    const { timeline } = this.#director;
+    for (let i = 0; i <= MEASURES; i++) {
+      const time = timeline.from + ((timeline.end - timeline.from) * i) / MEASURES;
+      const count = timeline.landed(time);
+      const cloud = timeline.cloud(count);
+      this.#paint(this.#find(cloud), { timeline, time, cloud, count, now: timeline.clock(time) });
+    }
   }
 
   async #load(run, those) {
@@ -179,6 +193,7 @@ export class Figure extends HTMLElement {
     const before = events.slice(0, from).reduce(reduce, start);
     const concerns = (event) => this.#isFor(event, mine, feed.cloud);
     this.#show("again", new Director(recorded(before, events.slice(from), concerns), false));
+    this.#measure();
     this.#director.play();
   }
 

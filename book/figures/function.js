@@ -5,7 +5,7 @@ import { Figure } from "./figure.js";
 import { count, duration } from "./words.js";
 
 const LINES = 8;
-const INVOCATIONS = 8;
+const INVOCATIONS = 5;
 
 customElements.define(
   "lab-function",
@@ -45,11 +45,19 @@ function whole(it, cloud, now) {
     title(it.name, words),
     h(
       "div.lab-columns",
+      column("Source", mappings.map(({ source }) => sourceCard(source, cloud)), "no trigger"),
       column("Lambda polls", mappings.map(poller), "nothing: there is no trigger"),
       column("Invocations, the last one first", invocations, "none yet"),
     ),
     logTail(lines.slice(-LINES)),
   );
+}
+
+/** What the function's records come from. */
+function sourceCard(source, cloud) {
+  const queue = cloud.queues.get(source);
+  const words = queue ? `${queue.visible} visible, ${queue.in_flight} in flight` : cloud.streams.has(source) && "stream";
+  return h("li.lab-card", h("b", source), " ", h("small", words));
 }
 
 function poller({ source, state, brought }) {
@@ -73,6 +81,8 @@ function invocation({ request, records, state, error, ms, at }, now) {
 }
 
 export function logTail(lines) {
-  const line = ({ line }) => h("li", { title: line }, line.trimEnd());
+  // What the runtime says of a request is only around what the function has printed.
+  const isAround = (line) => /^(INIT_START|START|END|REPORT|XRAY)\b/.test(line);
+  const line = ({ line }) => h(`li${isAround(line) ? ".lab-around" : ""}`, { title: line }, line.trimEnd());
   return column("Log", lines.map(line), "nothing yet", "lab-lines");
 }

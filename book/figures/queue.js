@@ -81,8 +81,7 @@ function words(queue) {
 }
 
 function zoneElements(plan, zones, queue, dead, at, { time, now, cloud }) {
-  const resting = [...at.values()].filter(({ part }) => part === 1).map(({ to }) => to);
-  const there = (place) => resting.filter((visit) => visit.place === place).length;
+  const inQueue = [...at.values()].filter(({ now }) => now.place === "queue").length;
   const lately = (times) => times.filter((t) => t > time - SECOND && t <= time).length;
   const zone = (name, head, ...below) =>
     h(
@@ -93,7 +92,7 @@ function zoneElements(plan, zones, queue, dead, at, { time, now, cloud }) {
     );
   const rate = lately(plan.sends);
   const counted = lately(plan.skipped);
-  const heap = Math.max(0, queue.visible + queue.delayed - there("queue"));
+  const heap = Math.max(0, queue.visible + queue.delayed - inQueue);
   const readers = Object.keys(zones)
     .filter((name) => name.startsWith("reader "))
     .map((name) => {
@@ -151,7 +150,8 @@ function newCard({ key, body, row }) {
   return { element, words, timer, place };
 }
 
-function move({ element }, card, { from, to, part }, zones) {
+function move({ element }, place, zones) {
+  const done = isStill() ? Math.floor(place.part) : ease(place.part);
   style(element, "--x", distance(place, zones, done).toFixed(2));
 }
 
@@ -169,7 +169,7 @@ function dress({ element, words, timer, place }, { now: visit, part }, now, wait
   text(words, [back && !flies && visit.place === "queue" && "back", often, waits && "waits"].filter(Boolean).join(" "));
   text(place, SPOKEN[visit.place] ?? "in flight");
   const left = until === undefined ? 0 : Math.max(0, until - now);
-  text(timer, until === undefined ? "" : duration(Math.ceil(left / 1000) * 1000 || 0));
+  text(timer, until === undefined ? "" : left ? duration(Math.ceil(left / 1000) * 1000) : "0 s");
   const total = until - (since ?? now);
   style(timer, "--left", until === undefined ? "0" : Math.min(1, left / Math.max(1, total)).toFixed(2));
 }

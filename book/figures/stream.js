@@ -13,7 +13,7 @@ const CELLS = 14;
 const WIDTH = CELLS + 2;
 const READERS = 4;
 /** There is room for so many readers before the first has come. */
-const ROOM = 2;
+const ROOM = 1;
 /** Hash keys are numbers of 128 bits. */
 const ALL_KEYS = 2n ** 128n;
 
@@ -129,7 +129,7 @@ function newRow({ shard }) {
   const tape = h("ol.lab-tape", { "aria-label": `records of ${name}`, style: `--cells: ${WIDTH}` });
   const readers = h("ul.lab-readers", { "aria-label": `readers of ${name}`, style: `--cells: ${WIDTH}` });
   const element = h("li.lab-shard", head, tape, h("p.lab-producer", "producer"), readers);
-  return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1 };
+  return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1, room: ROOM };
 }
 
 function drawRow(row, shard, moving, { count: landed, time }) {
@@ -194,7 +194,8 @@ function drawReaders(row, shard, own, time) {
   for (const [name, mark] of row.marks) {
     if (!shown.some((reader) => reader.name === name)) mark.element.remove(), row.marks.delete(name);
   }
-  style(row.readers, "--rows", String(Math.max(ROOM, shown.length)));
+  row.room = Math.max(row.room, shown.length);
+  style(row.readers, "--rows", String(row.room));
   shown.forEach((reader, y) => {
     const { name } = reader;
     if (!row.marks.has(name)) {
