@@ -12,8 +12,9 @@ const SHARDS = 12;
 const CELLS = 14;
 const WIDTH = CELLS + 2;
 const READERS = 4;
-/** There is room for so many readers before the first has come. */
-const ROOM = 1;
+/** There is room for so many readers before the first has come, but not in each of many shards. */
+const ROOM = 2;
+const MANY = 3;
 /** Hash keys are numbers of 128 bits. */
 const ALL_KEYS = 2n ** 128n;
 
@@ -55,7 +56,7 @@ export function streamPicture(stream, timeline) {
     const moving = onTheWay(timeline, moment, stream.name);
     for (const shard of open) {
       if (!rows.has(shard.shard)) {
-        rows.set(shard.shard, newRow(shard));
+        rows.set(shard.shard, newRow(shard, open.length < MANY ? ROOM : 1));
         list.append(rows.get(shard.shard).element);
       }
       drawRow(rows.get(shard.shard), shard, moving, moment);
@@ -123,13 +124,13 @@ function closed(shards) {
   return `Closed: ${those.map(one).join(", ")}`;
 }
 
-function newRow({ shard }) {
+function newRow({ shard }, room) {
   const name = `shard ${number(shard)}`;
   const head = h("p.lab-shard-head");
   const tape = h("ol.lab-tape", { "aria-label": `records of ${name}`, style: `--cells: ${WIDTH}` });
   const readers = h("ul.lab-readers", { "aria-label": `readers of ${name}`, style: `--cells: ${WIDTH}` });
   const element = h("li.lab-shard", head, tape, h("p.lab-producer", "producer"), readers);
-  return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1, room: ROOM };
+  return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1, room };
 }
 
 function drawRow(row, shard, moving, { count: landed, time }) {

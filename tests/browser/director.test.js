@@ -243,3 +243,180 @@ test("a long feed is forgotten from its beginning", () => {
   assert.ok(plan.cards.size < 1200, `${plan.cards.size} cards`);
   assert.deepEqual(overlaps(plan, timeline.from, timeline.end, 100), []);
 });
+
+// In a browser whose time stands still between the frames, so that nothing depends on how fast this machine is. The feeds were
+// recorded from the book's programs; with FEEDS=overwrite they are recorded anew.
+
+const FEEDS = {
+  queue: { page: "04-receive", create: "standard-queue", programs: ["send", "receive", "receive"] },
+  stream: { page: "15-get", create: "kinesis-stream", programs: ["put", "get", "get"] },
+};
+const RECORDED_MS = 6000;
+const FRAME_MS = 1000 / 60;
+
+const feedFile = (name) => join(__dirname, `feeds/${name}.json`);
+
+/** What the feed tells while these programs run. */
+async function record({ create, programs }) {
+  const { Desk } = require("./support.js");
+  const desk = await Desk.start();
+  const running = [];
+  const stop = new AbortController();
+  const events = [];
+  try {
+    await desk.run("create", create);
+    const answer = await fetch(`${desk.origin}/lab/events`, { signal: stop.signal });
+    const listen = async () => {
+      let text = "";
+      for await (const bytes of answer.body) {
+        text += Buffer.from(bytes).toString();
+        const parts = text.split("\n\n");
+        text = parts.pop();
+        for (const part of parts) {
+          const data = /^data: ?(.*)$/m.exec(part);
+          if (data) events.push(JSON.parse(data[1]));
+        }
+      }
+    };
+    const listening = listen().catch(() => {});
+    running.push(...programs.map((program) => desk.spawn(program)));
+    await new Promise((resolve) => setTimeout(resolve, RECORDED_MS));
+    stop.abort();
+    await listening;
+  } finally {
+    for (const program of running) program.kill("SIGKILL");
+    await desk.stop();
+  }
+  const start = events[0].at;
+  const plain = (value) => (typeof value === "number" ? value - start : value);
+  return events.map((event) => ({ ...event, at: plain(event.at), ...(event.until && { until: plain(event.until) }) }));
+}
+
+/** The same programs ten times at once, a little later each. */
+function tenfold([state, ...events]) {
+  const all = [];
+  for (let i = 0; i < 10; i++) {
+    for (const event of events) all.push({ ...event, at: event.at + i * 9, ...(event.message && { message: `${event.message}-${i}` }) });
+  }
+  return [state, ...all.sort((a, b) => a.at - b.at)];
+}
+
+/** Stops the page's time, and gives the test the feed and the frames. */
+function stage() {
+  const state = { now: 0, frames: [], intervals: [] };
+  performance.now = () => state.now;
+  window.requestAnimationFrame = (call) => state.frames.push(call);
+  window.setInterval = (call, ms) => state.intervals.push({ call, ms, next: state.now + ms });
+  window.EventSource = class {
+    constructor() {
+      window.source = this;
+    }
+    close() {}
+  };
+  window.nextFrame = (ms) => {
+    state.now += ms;
+    for (const interval of state.intervals) {
+      if (interval.next > state.now) continue;
+      interval.next = state.now + interval.ms;
+      interval.call();
+    }
+    for (const call of state.frames.splice(0)) call(state.now);
+    return state.now;
+  };
+}
+
+/** Plays a feed frame by frame and says what was seen. */
+function watch({ events, frames, ms }) {
+  const seen = { frames: 0, overlaps: [], outside: [], jumps: [], ways: {}, most: 0, heights: [], built: 0 };
+  const figure = document.querySelector("lab-queue, lab-stream");
+  const known = new Map();
+  const before = new Map();
+  let next = 0;
+  window.source.onopen();
+  for (let frame = 0; frame < frames; frame++) {
+    const now = window.nextFrame(ms);
+    for (; next < events.length && events[next].at <= now; next++) {
+      window.source.onmessage({ lastEventId: String(next), data: JSON.stringify(events[next]) });
+    }
+    // Until the feed has told of the thing there is the still of the recorded run.
+    if (!/^Live/.test(figure.querySelector(".lab-about").textContent)) continue;
+    const boxes = [...figure.querySelectorAll(".lab-card, .lab-record, .lab-mark")].map((element) => [element, element.getBoundingClientRect()]);
+    seen.frames += 1;
+    seen.most = Math.max(seen.most, boxes.length);
+    const height = Math.round(figure.getBoundingClientRect().height);
+    if (boxes.length && !seen.heights.includes(height)) seen.heights.push(height);
+    boxes.forEach(([a, one], i) => {
+      for (const [b, other] of boxes.slice(i + 1)) {
+        const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+        const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+        if (wide > 0.5 && high > 0.5) seen.overlaps.push(`${frame}: ${a.textContent} and ${b.textContent}`);
+      }
+      if (!a.matches(".lab-card")) return;
+      const { key, place } = a.dataset;
+      if (known.has(key) && known.get(key) !== a) seen.built += 1;
+      known.set(key, a);
+      const way = (seen.ways[key] ??= []);
+      if (way.at(-1) !== place) way.push(place);
+      const zone = figure.querySelector(`.lab-zone[data-key="${place}"]`).getBoundingClientRect();
+      const isThere = one.left >= zone.left - 1 && (place === "sender" || one.right <= zone.right + 1);
+      if (!a.matches(".lab-moves") && !isThere) seen.outside.push(`${frame}: ${a.textContent}`);
+      if (before.has(key) && Math.abs(before.get(key) - one.left) > 120) seen.jumps.push(`${frame}: ${a.textContent}`);
+      before.set(key, one.left);
+    });
+  }
+  seen.last = figure.querySelector(".lab-title").textContent;
+  return seen;
+}
+
+let browser, desk;
+for (const [name, feed, times] of [
+  ["one sender and two receivers", "queue", 1],
+  ["ten senders and two receivers", "queue", 10],
+  ["one producer and two readers", "stream", 1],
+]) {
+  test(`frame by frame: ${name}`, async () => {
+    const { Desk, launch, open } = require("./support.js");
+    if (process.env.FEEDS === "overwrite" && times === 1) {
+      const lines = (await record(FEEDS[feed])).map((event) => JSON.stringify(event));
+      writeFileSync(feedFile(feed), `[\n${lines.join(",\n")}\n]\n`);
+    }
+    desk ??= await Desk.start();
+    browser ??= await launch();
+    const told = JSON.parse(readFileSync(feedFile(feed)));
+    const events = times === 1 ? told : tenfold(told);
+    const page = await open(browser, null, { motion: "no-preference" });
+    await page.addInitScript(stage);
+    await page.goto(`${desk.origin}/${FEEDS[feed].page}.html`);
+    await page.waitForFunction(() => window.source);
+    const frames = Math.ceil((events.at(-1).at + 3000) / FRAME_MS);
+    const seen = await page.evaluate(watch, { events, frames, ms: FRAME_MS });
+    assert.ok(seen.frames >= 300 && seen.most > 10, `${seen.frames} frames, ${seen.most} cards`);
+    assert.deepEqual(seen.overlaps.slice(0, 3), [], "cards overlap");
+    assert.deepEqual(seen.outside.slice(0, 3), [], "a card rests outside its place");
+    assert.deepEqual(seen.jumps.slice(0, 3), [], "a card jumps");
+    assert.equal(seen.built, 0, "a card is built again");
+    assert.equal(seen.heights.length, 1, `the figure changes its height: ${seen.heights}`);
+    if (feed === "queue") {
+      const ways = new Map();
+      const readers = new Map();
+      for (const { kind, message, reader } of events) {
+        if (reader && !readers.has(reader)) readers.set(reader, `reader ${readers.size}`);
+        const place = { sent: ["sender", "queue"], received: [readers.get(reader)], deleted: ["gone"], returned: ["queue"] }[kind];
+        if (message && place) ways.set(message, [...(ways.get(message) ?? []), ...place]);
+      }
+      const drawn = Object.entries(seen.ways);
+      for (const [key, way] of drawn) {
+        const message = key.slice(key.indexOf("/") + 1, key.lastIndexOf("#"));
+        const whole = ways.get(message);
+        // One that has waited in the heap comes out of it later.
+        const from = way[0] === "sender" ? whole : whole.slice(whole.length - way.length);
+        assert.deepEqual(way, from, key);
+      }
+      if (times === 1) assert.equal(drawn.length, ways.size, "every message is seen");
+      else assert.ok(drawn.length > ways.size / 12 && drawn.length < ways.size, `${drawn.length} of ${ways.size} are drawn`);
+    }
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+}
+after(() => Promise.all([desk?.stop(), browser?.close()]));
