@@ -14,7 +14,7 @@ const STATUS_MS = 3000;
 const TICK_MS = 200;
 const THINGS = 20;
 /** So many messages of each queue have a row. */
-const ROWS = 8;
+const ROWS = 6;
 const LINES = 20;
 const MOVES = { "30 s": 30_000, "1 min": 60_000, "6 min": 360_000, "25 h": 90_000_000 };
 const FAULTS = ["duplicate-delivery", "lost-response", "throttle", "fifo-quota", "policy-delay"];

@@ -18,9 +18,8 @@ const LONGEST = 1800;
 /** Between the messages of a batch. */
 const BATCH = 80;
 /** So many events of a live feed can be seen again. */
-const KEPT = 4000;
-const DROPPED = 1000;
-const SNAPSHOT = 64;
+const KEPT = 3000;
+const DROPPED = 500;
 /** What has arrived at its end stays to be seen so long before something else may have its row. */
 const REST = 250;
 
@@ -42,8 +41,8 @@ export class Timeline {
   /** In the order of the feed; so many of the first are not kept any more. */
   feed = [];
   dropped = 0;
-  /** The cloud before the first cue, and when. */
-  #snapshots;
+  /** A count of cues and the cloud after them. */
+  #seen;
   #last = new Map();
   #barrier;
   #end;
@@ -53,7 +52,8 @@ export class Timeline {
   /** @param start the cloud at the time `from` */
   constructor(start, from) {
     this.from = this.#barrier = this.#end = from;
-    this.#snapshots = [start];
+    this.start = start;
+    this.#seen = [0, start];
     this.#anchors = [[from, start.at]];
   }
 
@@ -110,29 +110,22 @@ export class Timeline {
     return low;
   }
 
-  #seen = [0, null];
-
   /** The cloud after the first `count` cues. */
   cloud(count) {
-    let [at, cloud] = this.#seen;
-    const near = Math.min(this.#snapshots.length - 1, Math.floor(count / SNAPSHOT));
-    if (!cloud || at > count || at < near * SNAPSHOT) [at, cloud] = [near * SNAPSHOT, this.#snapshots[near]];
-    while (at < count) {
-      cloud = reduce(cloud, this.cues[at++].event);
-      if (at === this.#snapshots.length * SNAPSHOT) this.#snapshots.push(cloud);
-    }
-    this.#seen = [count, cloud];
+    let [done, cloud] = this.#seen[0] > count ? [0, this.start] : this.#seen;
+    while (done < count) cloud = reduce(cloud, this.cues[done++].event);
+    this.#seen = [done, cloud];
     return cloud;
   }
 
   /** Forgets the oldest events, if there are very many, and none that lands after this time. */
   trim(time) {
-    if (this.cues.length < KEPT || this.landed(time) < DROPPED + SNAPSHOT) return;
-    const gone = Math.floor(DROPPED / SNAPSHOT) * SNAPSHOT;
-    this.cloud(gone);
-    this.from = this.cues.splice(0, gone).at(-1).lands;
-    this.#snapshots.splice(0, gone / SNAPSHOT);
-    this.#seen = [0, null];
+    if (this.cues.length < KEPT || this.landed(time) < DROPPED) return;
+    const count = this.landed(time);
+    const cloud = this.cloud(count);
+    this.start = this.cloud(DROPPED);
+    this.#seen = [count - DROPPED, cloud];
+    this.from = this.cues.splice(0, DROPPED).at(-1).lands;
     // The feed's order differs a little: what is still to be shown stays.
     const first = this.feed.findIndex(({ lands }) => lands > this.from);
     this.feed.splice(0, first);
@@ -212,7 +205,6 @@ export class Director {
     this.#mark = now;
     if (!this.playing) return this.#head;
     const speed = this.#catching ? Math.max(8, (now - this.#head) / 250) : this.speed;
-    // Live and on time there is nothing to round.
     this.#head = Math.min(this.limit, this.#head + passed * speed);
     if (this.#head >= this.limit) this.#catching = false;
     const stop = this.#until ?? (this.isLive ? Infinity : this.timeline.end);

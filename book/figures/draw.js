@@ -1,6 +1,4 @@
-// What figures are drawn with: elements, lists, timers, and an old picture that becomes a new one.
-
-import { duration } from "./words.js";
+// What figures are drawn with: elements, lists, and an old picture that becomes a new one.
 
 /**
  * A new element, such as `h("li.lab-card", { title }, text)`: its name and classes, then its attributes, if any, and its
@@ -46,25 +44,6 @@ export function column(title, items, none, kind = "lab-cards") {
 /** A name and some words about it; words that are not so are false or 0. */
 export function title(name, words) {
   return h("p.lab-title", h("b", name), " ", h("span", words.filter(Boolean).join(", ")));
-}
-
-/** What runs down until a time of the local cloud's clock, and the word for its end. */
-export function timer(until, total, over, now) {
-  const element = h("span.lab-timer", { "data-until": until, "data-total": total, "data-over": over });
-  tick(element, now);
-  return element;
-}
-
-export function tickTimers(stage, now) {
-  for (const element of stage.querySelectorAll("[data-until]")) tick(element, now);
-}
-
-function tick(element, now) {
-  const { until, total, over } = element.dataset;
-  const left = until - now;
-  const text = left > 0 ? duration(Math.ceil(left / 1000) * 1000) : over;
-  if (element.textContent !== text) element.textContent = text;
-  element.style.setProperty("--left", Math.min(1, Math.max(0, left / total)).toFixed(3));
 }
 
 const wantsNoMotion = matchMedia("(prefers-reduced-motion: reduce)");

@@ -5,8 +5,6 @@ import { nothing, reduce } from "./store.js";
 
 /** Where the local cloud is unless the desk has served this page. */
 const USUAL = "http://127.0.0.1:4566";
-/** So many events can be played again. */
-const HISTORY = 1000;
 const TRY_AGAIN_MS = 5000;
 
 class Feed extends EventTarget {
@@ -18,8 +16,6 @@ class Feed extends EventTarget {
   connected = false;
   /** What happens, each at its time on the stage. */
   timeline = null;
-  /** What happened last, and what there was before. */
-  history = { start: nothing, events: [] };
   /** Settles when it is known whether there is a desk. */
   found = this.#find();
   #ahead = 0;
@@ -79,16 +75,11 @@ class Feed extends EventTarget {
     const ahead = event.at - now;
     if (event.kind === "state") {
       this.cloud = reduce(nothing, event);
-      this.history = { start: this.cloud, events: [] };
       this.timeline = new Timeline(this.cloud, now);
       this.#ahead = ahead;
     } else {
       this.cloud = reduce(this.cloud, event);
-      this.history.events.push(event);
       this.timeline.push(event, now);
-      if (this.history.events.length > HISTORY) {
-        this.history.start = reduce(this.history.start, this.history.events.shift());
-      }
       // The clock never goes back; an event that is late says nothing about it.
       this.#ahead = Math.max(this.#ahead, ahead);
     }

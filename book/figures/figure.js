@@ -20,6 +20,7 @@ const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const MEASURES = 40;
 /** Among so many of the last events it is looked for what to say. */
 const LOOK_BACK = 200;
+const AT_ONCE = 12;
 
 /** The recorded runs that are played, by name. Figures of the same run share its clock. */
 const runs = new Map();
@@ -186,11 +187,11 @@ export class Figure extends HTMLElement {
   }
 
   #again() {
-    const { start, events } = feed.history;
     const { mine, word } = this;
+    const events = feed.timeline.cues.map(({ event }) => event);
     const created = events.findLastIndex((event) => event.kind === `${word}-created` && event[word] === mine.name);
     const from = created < 0 ? Math.max(0, events.length - AGAIN) : created;
-    const before = events.slice(0, from).reduce(reduce, start);
+    const before = feed.timeline.cloud(from);
     const concerns = (event) => this.#isFor(event, mine, feed.cloud);
     this.#show("again", new Director(recorded(before, events.slice(from), concerns), false));
     this.#measure();
@@ -221,8 +222,7 @@ export class Figure extends HTMLElement {
       const { timeline } = director;
       const time = director.head;
       const count = timeline.landed(time);
-      this.#say(timeline, count);
-      const cloud = timeline.cloud(count);
+      const cloud = this.#say(timeline, count);
       const thing = this.#find(cloud);
       this.#paint(thing, { timeline, time, cloud, count, now: timeline.clock(time) });
       if (director.isLive) timeline.trim(time);
@@ -255,18 +255,23 @@ export class Figure extends HTMLElement {
     if (height > (parseFloat(this.stage.style.minHeight) || 0)) this.stage.style.minHeight = `${height}px`;
   }
 
-  /** Says the last things that have landed. */
+  /** Says the last things that have landed. Each has its sentence from the cloud as it was then. */
   #say(timeline, count) {
     const thing = this.#shows === "run" ? undefined : this.mine;
+    for (let i = Math.max(0, count - AT_ONCE); i < count; i++) {
+      const cue = timeline.cues[i];
+      cue.said ??= sentence(cue.event, timeline.cloud(i + 1)) ?? "";
+    }
+    const cloud = timeline.cloud(count);
     const last = [];
     for (let i = count - 1; i >= 0 && i > count - LOOK_BACK && last.length < this.#voice.most; i--) {
-      const { event } = timeline.cues[i];
-      if (!this.#isFor(event, thing, timeline.cloud(count))) continue;
       const cue = timeline.cues[i];
-      cue.said ??= sentence(event, timeline.cloud(i + 1)) ?? "";
+      if (!this.#isFor(cue.event, thing, cloud)) continue;
+      cue.said ??= sentence(cue.event, cloud) ?? "";
       if (cue.said) last.unshift(cue);
     }
     this.#voice.show(last, !this.#director.playing);
+    return cloud;
   }
 
   /** Says in words where the picture comes from. */

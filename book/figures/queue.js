@@ -145,7 +145,10 @@ function bands(plan, queue) {
 
 function newCard({ key, body, row }) {
   const [words, timer, place] = [h("small"), h("span.lab-timer"), h("span.lab-spoken")];
-  const element = h("li.lab-card", { "data-key": key, title: body }, h("b", label(body)), " ", words, " ", timer, " ", place);
+  // Where there is no room, the number is enough.
+  const [, word, number] = /^(\D+ )?(.*)$/.exec(label(body));
+  const name = h("b", word && h("span.lab-word", word), number);
+  const element = h("li.lab-card", { "data-key": key, title: body }, name, " ", words, " ", timer, " ", place);
   style(element, "--y", String(row));
   return { element, words, timer, place };
 }
