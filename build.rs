@@ -1,7 +1,7 @@
 //! Hands every Rust block of the book to skeptic, which builds and runs each as a test named after its chapter,
 //! heading and line. A block that shows a part of a program with `rustdoc_include` is tested as the whole program.
 //!
-//! What mdBook passes over in silence stops the build here, with the page and the line: a file, an anchor or a
+//! Stops the build, with the page and the line, where mdBook says nothing: at a file, an anchor or a
 //! template that doesn't exist, and a block that would not be run.
 
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{env, io};
 
-/// What the paragraph before or after a `no_run` block says, with the reason.
+/// The paragraph before or after a `no_run` block says this, with the reason.
 const NOT_RUN: &str = "not run here";
 
 /// Longer than any fence inside a program.
@@ -66,7 +66,7 @@ pub fn read_book(root: &Path) -> io::Result<(Vec<Block>, Vec<String>)> {
 
 /// A fenced block of a page while it is read.
 struct Fence<'a> {
-    /// What stands before the fence in each line of the block: indentation and `>` of a quotation.
+    /// Before the fence, in each line of the block: indentation and the `>` of a quotation.
     margin: &'a str,
     marks: &'a str,
     line: usize,
@@ -160,7 +160,7 @@ fn tokens(info: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What is wrong with a block's info string: it would hide the block from the tests.
+/// The parts of a block's info string that would hide it from the tests.
 fn objections<'a>(tokens: &'a [&str], says_why: bool) -> impl Iterator<Item = String> + 'a {
     tokens.iter().filter_map(move |token| match *token {
         "ignore" => Some("`ignore` hides a block from the tests: let it run".to_owned()),
@@ -222,7 +222,8 @@ pub fn fill_in(root: &Path, line: &str, fault: &mut impl FnMut(String)) -> Strin
     filled_in + rest
 }
 
-/// What skeptic compiles in place of an include: the anchored lines, or the whole program for `rustdoc_include`.
+/// The text that skeptic compiles in place of an include: the anchored lines, or the whole program for
+/// `rustdoc_include`.
 fn include(root: &Path, name: &str, target: &str) -> Result<String, String> {
     let (path, anchor) = match target.split_once(':') {
         Some((path, anchor)) => (path, Some(anchor)),
@@ -254,7 +255,7 @@ fn include(root: &Path, name: &str, target: &str) -> Result<String, String> {
 }
 
 /// The lines between the comments `ANCHOR: name` and `ANCHOR_END: name`, without the comments of other anchors.
-fn anchored<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
+pub fn anchored<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let is = |line: &str, mark: &str| {
         line.split_once(mark).is_some_and(|(_, after)| {
             after

@@ -58,7 +58,7 @@ fn compile_test(root: &str, out: &str, target: &str, text: &str) {
     });
 }
 
-/// What a block depends on beside its own program: the local cloud, what it may deploy, and the crates.
+/// The inputs of a block beside its own program: the local cloud, what it may deploy, and the crates.
 fn inputs(text: &str) -> Inputs {
     static SHARED: LazyLock<Inputs> = LazyLock::new(|| {
         let root = Path::new(ROOT);
@@ -241,7 +241,7 @@ fn executables() -> PathBuf {
         .to_owned()
 }
 
-/// What a failing program prints, both ways: `receive` has no queue here.
+/// A failing program prints the same both ways: `receive` has no queue here.
 #[test]
 fn a_program_that_cargo_built_fails_as_it_does_with_skeptic() {
     let text =

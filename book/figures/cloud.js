@@ -17,7 +17,7 @@ const THINGS = 20;
 const ROWS = 6;
 const LINES = 20;
 const MOVES = { "30 s": 30_000, "1 min": 60_000, "6 min": 360_000, "25 h": 90_000_000 };
-const FAULTS = ["duplicate-delivery", "lost-response", "throttle", "fifo-quota", "policy-delay"];
+const FAULTS = ["duplicate-delivery", "lost-response", "throttle", "fifo-quota", "stream-quota", "policy-delay"];
 
 customElements.define(
   "lab-cloud",

@@ -1,5 +1,5 @@
 // What the local cloud holds, as far as its feed tells: one value, and a pure function from it and an event to the next
-// value. The events are those of localcloud/src/events.rs. All times are milliseconds on the local cloud's clock.
+// value. The events are those of localcloud/src/events/event.rs. All times are milliseconds on the local cloud's clock.
 
 // So much is kept; figures draw less.
 const MESSAGES = 200;

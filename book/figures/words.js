@@ -1,11 +1,11 @@
 // What is said about an event, in a sentence, and how things are called in a few letters.
 
-const LONGEST_LABEL = 16;
+const MAX_LABEL = 16;
 
 /** A message's body, short enough for a small box: the number in it if it has one. */
 export function label(text) {
   const number = /"(?:Message|Msg|order)":\s*"?([^",}]+)/.exec(text);
-  return number ? number[1] : text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1)}…` : text || "…";
+  return number ? number[1] : text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL - 1)}…` : text || "…";
 }
 
 /** A record's data, or its key if the data is long and says nothing. */

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower_http::services::{ServeDir, ServeFile};
 
-/// What the pages are made of, under the folder of `book.toml`.
+/// The sources of the pages, under the folder of `book.toml`.
 const SOURCES: [&str; 4] = ["book.toml", "book", "snippets", "templates"];
 
 /// Tells the figures that there is a feed where their page comes from.

@@ -19,7 +19,7 @@ pub struct Client {
     host: String,
 }
 
-/// What the local cloud says about a request that it refuses.
+/// The local cloud's answer to a request that it refuses.
 #[derive(Deserialize)]
 struct Refusal {
     error: String,

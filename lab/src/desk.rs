@@ -116,7 +116,7 @@ async fn render(book: &Arc<Book>) -> Result<Result<(), String>> {
     Ok(outcome?)
 }
 
-/// What is ready and what the reader does next.
+/// Says that all is ready, and the reader's next step.
 fn ready(cloud: &LocalCloud, with_book: bool) -> String {
     let endpoint = cloud.endpoint();
     let ready = if with_book {

@@ -1,5 +1,4 @@
-//! What the desk writes to stderr about its own work: what the book's renderer warns of, and of the local cloud as much as
-//! `--log` asks for.
+//! Writes to stderr what the renderer of the book warns of, and as much of the local cloud as `--log` asks for.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 

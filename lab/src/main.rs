@@ -3,17 +3,16 @@
 //!
 //!     cargo run
 
-mod ask;
 mod book;
 mod client;
+mod commands;
 mod desk;
+mod duration;
 mod logger;
 mod progress;
-mod span;
 mod target;
 
 use clap::{Args, Parser, Subcommand};
-use span::Span;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -73,8 +72,8 @@ enum Command {
     /// Show the local cloud's clock, or move it forward
     Clock {
         /// How far: +30s, +5m, +12h, +14d, +1h30m
-        #[arg(value_name = "+TIME", allow_hyphen_values = true)]
-        by: Option<Span>,
+        #[arg(value_name = "+TIME", allow_hyphen_values = true, value_parser = duration::parse)]
+        by: Option<u64>,
     },
     /// Make something go wrong on the local cloud
     #[command(subcommand)]
@@ -119,6 +118,13 @@ enum FaultCommand {
         #[command(flatten)]
         times: Times,
     },
+    /// Kinesis refuses calls beyond their quota, other than of records
+    StreamQuota {
+        #[command(flatten)]
+        operation: Operation,
+        #[command(flatten)]
+        times: Times,
+    },
     /// A change of what a role may do, or of who may assume it, takes effect 5 seconds later
     PolicyDelay {
         /// The role's name; any role when left out
@@ -151,7 +157,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => desk::run(cli.port, cli.desk),
-        Some(command) => ask::run(cli.port, command),
+        Some(command) => commands::run(cli.port, command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

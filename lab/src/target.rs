@@ -1,6 +1,6 @@
 //! Whether what a fault is for is there: a fault for a queue or an operation that has another name would never happen.
 
-use crate::ask::Status;
+use crate::commands::Status;
 use anyhow::{bail, Result};
 use localcloud::faults::{Fault, Kind};
 use localcloud::{cloudformation, iam, kinesis, lambda, logs, sqs, sts};
@@ -16,7 +16,9 @@ pub fn check(fault: &Fault, status: &Status) -> Result<()> {
         return Ok(());
     };
     match fault.kind {
-        Kind::LostResponse | Kind::Throttle => find("operation", target, &operations()),
+        Kind::LostResponse | Kind::Throttle | Kind::StreamQuota => {
+            find("operation", target, &operations())
+        }
         Kind::DuplicateDelivery | Kind::FifoQuota => find("queue", target, &status.queue_names()),
         Kind::PolicyDelay => find("role", target, &status.role_names()),
     }
@@ -54,7 +56,7 @@ fn find(kind: &str, target: &str, known: &[&str]) -> Result<()> {
             "it is written as in AWS's documentation, such as SendMessage".to_owned()
         }
         ([], _) if known.is_empty() => {
-            format!("there is none yet: make it first, or leave --target out")
+            "there is none yet: make it first, or leave --target out".to_owned()
         }
         ([], _) => format!("there are {}", known.join(", ")),
     };

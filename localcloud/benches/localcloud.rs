@@ -1,4 +1,4 @@
-//! What the README's figures about the local cloud come from: the CPU that it takes per operation, beside a bare
+//! Measures the README's figures about the local cloud: the CPU that it takes per operation, beside a bare
 //! axum server that gets the same requests and answers with as many bytes; how soon a long poll wakes; how long
 //! the start takes and what memory is used; what it costs to run a function.
 //!
@@ -119,7 +119,7 @@ struct Server {
     child: Child,
     port: u16,
     started: Duration,
-    /// What the local cloud answered, for the bare server: its client works with these.
+    /// The local cloud's answers, for the bare server: its client works with these.
     answers: Option<Answers>,
 }
 
@@ -160,7 +160,7 @@ impl Server {
         Ok(Connection::open(&format!("127.0.0.1:{}", self.port)).await?)
     }
 
-    /// What its threads have used so far.
+    /// The CPU time of its threads so far.
     fn cpu(&self) -> Option<Duration> {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
         let mut nanos = 0;
@@ -226,7 +226,7 @@ struct Client {
     answers: Option<Answers>,
     /// One for each shard that this client reads.
     iterators: Vec<String>,
-    /// What it has sent to a FIFO queue or put into a stream.
+    /// How many messages it has sent to a FIFO queue, or records it has put into a stream.
     sent: u64,
 }
 
@@ -429,7 +429,7 @@ fn record(key: u64) -> String {
     format!("\"PartitionKey\":\"{key:020}\",\"Data\":\"{:Y<136}\"", "")
 }
 
-/// What a client does with each message.
+/// A client's work with each message.
 #[derive(Clone, Copy)]
 enum Work {
     Fill,

@@ -9,7 +9,7 @@ pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 
 /// The Amazon Resource Name of a resource of the account: `arn:aws:sqs:us-east-1:000000000000:StandardQueue`.
-/// What belongs to IAM is in no region: `arn:aws:iam::000000000000:role/Reader`.
+/// IAM's resources are in no region: `arn:aws:iam::000000000000:role/Reader`.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
 pub fn arn(service: &str, resource: impl Display) -> String {
     let region = if service == "iam" { "" } else { REGION };

@@ -13,7 +13,7 @@ pub type Millis = u64;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A patient clock looks so often within its patience, and each time all must be quiet.
-const LOOKS: u32 = 10;
+const LOOKS: u32 = 4;
 
 /// How a clock goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,10 +48,12 @@ struct Inner {
 }
 
 impl Clock {
+    /// A clock that goes as this machine's does.
     pub fn new() -> Self {
         Self::with_pace(Pace::Machine)
     }
 
+    /// A clock that goes at this pace, from this machine's time on.
     pub fn with_pace(pace: Pace) -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! What all requests share: the services, each with its own state; and how an empty cloud takes their place.
+//! The services, each with its own state, which all requests share; and how an empty cloud takes their place.
 
 use crate::clock::Clock;
 use crate::cloudformation::CloudFormation;
@@ -13,7 +13,6 @@ use crate::sqs::Sqs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
 pub(crate) struct Cloud {
@@ -32,13 +31,11 @@ pub(crate) struct Cloud {
     pub cloudformation: CloudFormation,
 }
 
-/// What one cloud has from the one before it.
+/// Outlives a reset: each cloud has it from the one before.
 pub(crate) struct Lasting {
     pub seed: u64,
     pub progress: Option<PathBuf>,
     pub clock: Clock,
-    /// See [`crate::Options::stream_changes`].
-    pub stream_changes: Duration,
     /// Where functions find the cloud.
     pub endpoint: String,
 }
@@ -50,13 +47,12 @@ impl Cloud {
             seed,
             ref progress,
             ref clock,
-            stream_changes,
             ref endpoint,
         } = *lasting;
         let events = Events::numbered(clock.clone(), number);
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), seed);
-        let kinesis = Kinesis::with_changes(clock.clone(), events.clone(), stream_changes);
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults.clone(), seed);
         let logs = Logs::new(clock.clone(), events.clone());
         let lambda = Lambda::new(

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 // Differs from AWS: duplicates-on-request: AWS repeats a delivery at any time, seldom.
 // Differs from AWS: no-rate-limits: nothing but the records of a stream is throttled unless it is asked for.
-/// What can be made to go wrong.
+/// The faults there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -22,14 +22,25 @@ pub enum Kind {
     Throttle,
     /// A FIFO queue refuses what is beyond its quota of calls and messages a second. The target is a queue's name.
     FifoQuota,
+    /// Kinesis refuses the calls of an operation that are beyond its quota. The target is an operation that carries no
+    /// records, such as `ListShards`.
+    StreamQuota,
     /// A change of what a role may do, or of who may assume it, takes effect some seconds later. The target is a role's
     /// name.
     PolicyDelay,
 }
 
+impl Kind {
+    /// As it is called in JSON and on the command line, such as `lost-response`.
+    pub fn name(self) -> String {
+        json!(self).as_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// One fault that waits to happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
+    /// What goes wrong.
     pub kind: Kind,
     /// The name of a queue or of a role, or an operation, see [`Kind`]; none is any.
     #[serde(default)]
@@ -63,6 +74,7 @@ struct Inner {
 }
 
 impl Faults {
+    /// None wait. Each that happens is told to `events`.
     pub fn new(events: Events) -> Self {
         Self(Arc::new(Inner {
             events,
@@ -84,11 +96,13 @@ impl Faults {
         true
     }
 
+    /// Forgets those that wait.
     pub fn clear(&self) {
         self.lock().clear();
         self.0.waiting.store(0, Ordering::Release);
     }
 
+    /// Those that wait, in the order in which they were added.
     pub fn waiting(&self) -> Vec<Fault> {
         self.lock().clone()
     }

@@ -1,4 +1,4 @@
-//! What the desk and the pages ask under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
+//! The API of the desk and the pages, under `/lab`: health, clock, faults, status, progress, reset. No part of AWS.
 
 use crate::clock::Millis;
 use crate::cloud::{Cloud, Clouds};
@@ -48,7 +48,7 @@ pub async fn answer(clouds: &Clouds, request: Request<Incoming>) -> Response<Bod
     response
 }
 
-/// What a browser asks before it lets a page of another port write.
+/// Answers a browser that asks before it lets a page of another port write.
 fn preflight() -> Response<Body> {
     let mut response = respond(204, "text/plain", Body::empty());
     for (name, value) in [
@@ -109,7 +109,7 @@ async fn work(clouds: &Clouds, method: &Method, path: &str, body: &[u8]) -> (Sta
             },
             Err(error) => bad(&format!(
                 "the body is {{\"kind\": \"duplicate-delivery\" | \"lost-response\" | \"throttle\" | \"fifo-quota\" | \
-                 \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
+                 \"stream-quota\" | \"policy-delay\", \"target\": \"…\", \"count\": N}}: {error}"
             )),
         },
         ("GET", "/lab/status") => (
@@ -119,7 +119,7 @@ async fn work(clouds: &Clouds, method: &Method, path: &str, body: &[u8]) -> (Sta
                 "clock": clock(cloud),
                 "faults": cloud.faults.waiting(),
                 "queues": cloud.sqs.status(),
-                "streams": cloud.kinesis.status().await,
+                "streams": cloud.kinesis.status(),
                 "functions": cloud.lambda.status(),
                 "mappings": cloud.mappings.status(),
                 "roles": cloud.iam.status(),

@@ -14,6 +14,8 @@
 //! its state, the state asks the clock and tells `events` what happened. `tests/suite/structure.rs` has the whole house.
 //! Everything is in memory and ends with the value returned by [`LocalCloud::start`].
 
+#![warn(missing_docs)]
+
 pub mod account;
 pub mod client;
 pub mod clock;
@@ -24,11 +26,16 @@ pub mod faults;
 mod guard;
 pub mod iam;
 pub mod ids;
+#[allow(
+    missing_docs,
+    reason = "a stream's fields and states have the names that AWS gives them"
+)]
 pub mod kinesis;
 mod lab_api;
 pub mod lambda;
 mod lock;
 pub mod logs;
+pub mod quotas;
 mod server;
 mod service;
 pub mod sqs;
@@ -60,11 +67,9 @@ pub struct Options {
     pub seed: u64,
     /// How the clock goes.
     pub pace: Pace,
-    /// For tests: how long the creation, a change or the deletion of a stream takes, by the machine's clock.
-    pub stream_changes: Duration,
     /// The file with the names of the pages that the reader has done, one a line. It need not exist.
     pub progress: Option<PathBuf>,
-    /// What a browser gets: any GET that is neither AWS's nor under `/lab`.
+    /// The pages for a browser: they answer any GET that is neither AWS's nor under `/lab`.
     pub pages: Option<axum::Router>,
 }
 
@@ -74,7 +79,6 @@ impl Default for Options {
             port: 0,
             seed: 1,
             pace: Pace::Machine,
-            stream_changes: kinesis::CHANGES,
             progress: None,
             pages: None,
         }
@@ -107,7 +111,6 @@ impl LocalCloud {
             seed: options.seed,
             progress: options.progress,
             clock,
-            stream_changes: options.stream_changes,
             endpoint: format!("http://{address}"),
         }));
         runtime.spawn(sse::keep(clouds.watch()));
@@ -119,28 +122,33 @@ impl LocalCloud {
         })
     }
 
+    /// Where it listens: a port of 127.0.0.1.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What goes into `AWS_ENDPOINT_URL`.
+    /// The value of `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// The seed of its random choices: [`Options::seed`].
     pub fn seed(&self) -> u64 {
         self.clouds.lasting.seed
     }
 
+    /// The clock that all its services go by.
     pub fn clock(&self) -> &Clock {
         &self.clouds.lasting.clock
     }
 
+    /// The faults that wait. [`Faults::add`] asks for one.
     pub fn faults(&self) -> Faults {
         self.clouds.now().faults.clone()
     }
 
-    /// What there is: the queues with their counts, the streams, the functions and so on, as `/lab/status` says.
+    /// The contents of the cloud as `/lab/status` shows them: the queues with their counts, the streams, the functions and
+    /// so on.
     /// Not to be called from an async function.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ async fn send(
     loop {
         let frames = match last {
             None => {
-                let (number, frame) = begin(cloud, listener).await;
+                let (number, frame) = begin(cloud, listener);
                 last = Some(number);
                 vec![frame]
             }
@@ -108,10 +108,10 @@ async fn send(
 
 /// The state of the cloud between two events, as it is sent, and the number of the first of the two. A service may be
 /// called while another one's lock is held in this order only.
-async fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
+fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
     let begin = |streams| {
-        cloud.mappings.hold(|mappings| {
-            cloud.lambda.hold(|functions| {
+        cloud.mappings.with_snapshot(|mappings| {
+            cloud.lambda.with_snapshot(|functions| {
                 cloud.sqs.with_snapshot(|queues| {
                     listener.begin(&State {
                         queues,
@@ -123,7 +123,7 @@ async fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
             })
         })
     };
-    cloud.kinesis.hold(begin).await
+    cloud.kinesis.hold(begin)
 }
 
 /// While somebody listens, notices what the passing of time does.

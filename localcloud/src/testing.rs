@@ -14,6 +14,10 @@
 //! # }
 //! ```
 
+mod feed;
+
+pub use feed::Feed;
+
 use crate::clock::Watched;
 use crate::LocalCloud;
 use sha2::{Digest, Sha256};
@@ -60,10 +64,11 @@ pub struct Running {
     _watched: Watched,
 }
 
-/// What came of a program.
+/// A program that has ended.
 pub struct Ended {
     /// The lines of its standard output and its standard error, in the order in which it wrote them.
     pub printed: Vec<String>,
+    /// How it ended.
     pub status: ExitStatus,
 }
 
@@ -126,7 +131,7 @@ impl Running {
         }
     }
 
-    /// What ^C does in a terminal, where there are signals; elsewhere it is killed.
+    /// Interrupts it as ^C does in a terminal, where there are signals; elsewhere it is killed.
     pub fn interrupt(&mut self) {
         let id = self.child.id().to_string();
         let asked = Command::new("kill").args(["-INT", &id]).status();
@@ -182,7 +187,7 @@ impl Drop for Running {
     }
 }
 
-/// What a test depends on beside its own code. A test that was green is not run again until some of it changes; with
+/// The inputs of a test beside its own code. A test that was green is not run again until one of them changes; with
 /// the environment variable `ALL_TESTS` (or `CI`) all are run.
 #[derive(Clone)]
 pub struct Inputs(Sha256);

@@ -77,11 +77,12 @@ fn program() -> String {
         .unwrap_or_else(|| "program".to_owned())
 }
 
-/// What the program does, its page and how it is run: its source begins with this.
+/// The beginning of the program's source: what it does, its page and how it is run.
 fn about(program: &str) -> Option<String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |folder: &str| fs::read_to_string(here.join(folder).join(format!("{program}.rs")));
-    let source = read("src/bin").or_else(|_| read("deployment/src/bin")).ok()?;
+    let mut folders = ["src/bin", "exercises/src/bin", "deployment/src/bin"].into_iter();
+    let source = folders.find_map(|folder| read(folder).ok())?;
     let lines = source.lines().skip_while(|line| !line.starts_with("//!"));
     let lines = lines.map_while(|line| line.strip_prefix("//!"));
     let mut about = String::new();

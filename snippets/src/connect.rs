@@ -7,7 +7,7 @@ use std::{env, process};
 
 // ANCHOR: connect
 /// Where the local cloud listens.
-pub(crate) const LOCAL: &str = "http://127.0.0.1:4566";
+pub const LOCAL: &str = "http://127.0.0.1:4566";
 
 /// The local cloud, unless you say otherwise: `AWS_ENDPOINT_URL` names another endpoint, `LAB_TARGET=aws` is
 /// your own account.

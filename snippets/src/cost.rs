@@ -1,4 +1,4 @@
-//! What a queue and a stream cost.
+//! The cost of a queue and of a stream.
 
 use crate::quotas::number;
 use crate::Result;
@@ -51,7 +51,7 @@ impl Flow {
     }
 }
 
-/// What the command line says when it says nothing.
+/// The flow of a command line without options.
 impl Default for Flow {
     fn default() -> Self {
         Self::parse_from([""])

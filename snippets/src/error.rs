@@ -6,7 +6,7 @@ use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use std::{fmt, io, iter};
 
-/// What every `main` returns.
+/// The result of every `main`.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// Any failure of a program. `main` prints it when it returns one.
@@ -64,7 +64,7 @@ fn without_scheme() -> Option<String> {
     ))
 }
 
-/// What to do about the errors that readers meet most.
+/// Advice about the errors that readers meet most.
 fn advice(code: &str, message: &str) -> Option<String> {
     let advice = match code {
         "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {

@@ -1,8 +1,7 @@
-//! What the programs share: where they connect, when they stop, how they say what went wrong.
+//! The library of the programs: where they connect, when they stop, how they say what went wrong.
 //! The pages show each part where it is first needed.
 
 mod args;
-pub mod check;
 mod connect;
 pub mod cost;
 mod error;
@@ -14,7 +13,7 @@ mod template;
 mod time;
 
 pub use args::{flag, no_options, options, Args, QueueArgs, StreamArgs};
-pub use connect::{connect, endpoint, named};
+pub use connect::{connect, endpoint, named, LOCAL};
 pub use error::{Error, Result};
 pub use print::reader_gone;
 #[doc(hidden)]

@@ -53,7 +53,7 @@ fn printed(outcome: io::Result<()>) {
 }
 
 /// So long a program may say nothing. Then the terminal shows for how long it has been working.
-const LONGEST: Duration = Duration::from_secs(2);
+const MAX_SILENCE: Duration = Duration::from_secs(2);
 
 /// Since when nothing was printed.
 struct Silence {
@@ -83,7 +83,7 @@ impl Silence {
             thread::sleep(Duration::from_millis(200));
             let mut silence = Self::lock();
             let seconds = silence.since.elapsed().as_secs();
-            if seconds >= LONGEST.as_secs() && seconds > silence.shown {
+            if seconds >= MAX_SILENCE.as_secs() && seconds > silence.shown {
                 // The cursor stands at the beginning of the line: whatever comes next, such as the prompt, overwrites it.
                 let _ = write!(io::stderr(), "… {seconds} s\r");
                 silence.shown = seconds;

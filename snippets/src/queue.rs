@@ -1,4 +1,4 @@
-//! What the queue programs share.
+//! The common part of the programs about queues.
 
 use crate::{named, Error, Result};
 use aws_sdk_sqs::types::Message;

@@ -6,9 +6,7 @@ const TABLE: &str = include_str!("../../book/quotas.html");
 /// The number of the row with this id: 0.4 for `$0.40`, 65536 for `64 KB`, 1000 for `1,000 records`.
 pub fn number(id: &str) -> Result<f64, String> {
     let value = value(TABLE, id).ok_or(format!("book/quotas.html has no row `{id}`"))?;
-    parse(value).ok_or(format!(
-        "book/quotas.html: `{value}` of `{id}` is no number"
-    ))
+    parse(value).ok_or(format!("book/quotas.html: `{value}` of `{id}` is no number"))
 }
 
 fn value<'a>(table: &'a str, id: &str) -> Option<&'a str> {

@@ -1,4 +1,4 @@
-//! What the stream programs share.
+//! The common part of the programs about streams.
 
 use crate::queue::scratch_name;
 use crate::Result;

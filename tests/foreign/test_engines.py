@@ -69,7 +69,7 @@ UNLIMITED = {
 
 def programs() -> list[str]:
     """The experiments: all programs but those that come first and last."""
-    folders = ["snippets/src/bin", "snippets/deployment/src/bin"]
+    folders = ["snippets/src/bin", "snippets/exercises/src/bin", "snippets/deployment/src/bin"]
     found = {file.stem for folder in folders for file in (PROJECT / folder).glob("*.rs")}
     return sorted(found - NOT_ALONE - {command.split()[0] for command in FIRST + FUNCTIONS + LAST})
 

@@ -2,7 +2,7 @@
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html>.
 
 use super::changes;
-use super::error::invalid;
+use super::error::{constraint, invalid};
 use super::lifecycle::{
     check_types, give_a_moment, make_room, start_creation, start_update, updatable,
 };
@@ -45,10 +45,8 @@ pub fn create(
         "UPDATE" => updatable(&state, stack_name)?,
         "IMPORT" => return Err(request::left_out("ChangeSetType IMPORT")),
         other => {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{other}' at 'changeSetType' failed to satisfy constraint: \
-                 Member must satisfy enum value set: [CREATE, UPDATE, IMPORT]"
-            )))
+            let rule = "Member must satisfy enum value set: [CREATE, UPDATE, IMPORT]";
+            return Err(constraint(other, "changeSetType", rule));
         }
     };
     let set = match propose(&mut state, at, form, name, now) {

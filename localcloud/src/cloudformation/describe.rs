@@ -1,7 +1,7 @@
 //! The operations that only show: stacks, their resources, events and templates.
 
 use super::change_set;
-use super::error::invalid;
+use super::error::{constraint, invalid};
 use super::request::{refuse, template_body, STATUSES};
 use super::show;
 use super::stack::{Stack, StackResource, Stacks};
@@ -32,12 +32,12 @@ pub fn describe_stacks(stacks: &Stacks, form: &Form, xml: &mut Xml) -> Result<()
 pub fn list_stacks(stacks: &Stacks, form: &Form, xml: &mut Xml) -> Result<(), ApiError> {
     let wanted = form.list("StackStatusFilter");
     if wanted.iter().any(|status| !STATUSES.contains(status)) {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '[{}]' at 'stackStatusFilter' failed to satisfy constraint: \
-             Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
-            wanted.join(", "),
+        let given = format!("[{}]", wanted.join(", "));
+        let rule = format!(
+            "Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
             STATUSES.join(", ")
-        )));
+        );
+        return Err(constraint(&given, "stackStatusFilter", &rule));
     }
     let state = stacks.state();
     let stacks = state.stacks.iter().rev();

@@ -61,6 +61,7 @@ pub const OPERATIONS: [&str; 19] = [
 pub struct CloudFormation(Arc<Stacks>);
 
 impl CloudFormation {
+    /// No stacks yet. The resources of templates are made in these services.
     pub fn new(
         clock: Clock,
         sqs: Sqs,

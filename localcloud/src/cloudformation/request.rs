@@ -1,12 +1,12 @@
 //! The form of a request, read and checked.
 
-use super::error::invalid;
+use super::error::{constraint, invalid};
 use super::parameters;
 use super::resolve::Scope;
 use super::stack::{OnFailure, Version};
 use super::template::Template;
 use crate::wire::error::ApiError;
-use crate::wire::query::Form;
+use crate::wire::query::{lower_first, Form};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -138,9 +138,10 @@ fn given_parameters(
 
 fn tags(given: &[BTreeMap<&str, &str>]) -> Result<BTreeMap<String, String>, ApiError> {
     if given.len() > MAX_TAGS {
-        return Err(invalid(format!(
-            "1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to {MAX_TAGS}"
-        )));
+        let violation = format!(
+            "Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to {MAX_TAGS}"
+        );
+        return Err(ApiError::validation("ValidationError", &[violation]));
     }
     let pairs = given.iter().map(|tag| {
         let key = tag.get("Key").filter(|key| (1..=128).contains(&key.len()));
@@ -174,17 +175,12 @@ pub fn on_failure(form: &Form, member: &str) -> Result<OnFailure, ApiError> {
         (None, _) | (Some("ROLLBACK"), None) => Ok(OnFailure::Rollback),
         (Some("DELETE"), None) => Ok(OnFailure::Delete),
         (Some("DO_NOTHING"), None) => Ok(OnFailure::DoNothing),
-        (Some(other), None) => Err(invalid(format!(
-            "1 validation error detected: Value '{other}' at '{}' failed to satisfy constraint: \
-             Member must satisfy enum value set: [ROLLBACK, DELETE, DO_NOTHING]",
-            lower_first(member)
-        ))),
+        (Some(other), None) => Err(constraint(
+            other,
+            &lower_first(member),
+            "Member must satisfy enum value set: [ROLLBACK, DELETE, DO_NOTHING]",
+        )),
     }
-}
-
-fn lower_first(member: &str) -> String {
-    let (first, rest) = member.split_at(1);
-    format!("{}{rest}", first.to_ascii_lowercase())
 }
 
 /// An option that would change the outcome and isn't here is refused rather than ignored.
@@ -239,7 +235,7 @@ pub fn check_change_set_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn check(name: &str, member: &str, pattern: &str) -> Result<(), ApiError> {
-    let constraint = if name.len() > MAX_NAME_LENGTH {
+    let rule = if name.len() > MAX_NAME_LENGTH {
         format!("Member must have length less than or equal to {MAX_NAME_LENGTH}")
     } else if !name.starts_with(|first: char| first.is_ascii_alphabetic())
         || !name
@@ -250,7 +246,5 @@ fn check(name: &str, member: &str, pattern: &str) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(invalid(format!(
-        "1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: {constraint}"
-    )))
+    Err(constraint(name, member, &rule))
 }

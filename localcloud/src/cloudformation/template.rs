@@ -1,7 +1,7 @@
 //! A template: its sections, read from YAML or JSON. `dependencies` checks what they say of each other.
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>.
 
-use super::error::invalid;
+use super::error::{constraint, invalid};
 use super::parameters::Parameter;
 use super::resolve::Mappings;
 use super::resources::{self, ResourceType};
@@ -65,10 +65,8 @@ impl Template {
     /// The sections of a template, whose references may lead nowhere.
     pub(super) fn parse(body: &str) -> Result<Self, ApiError> {
         if body.len() > MAX_BODY_LENGTH {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{body}' at 'templateBody' failed to satisfy constraint: \
-                 Member must have length less than or equal to {MAX_BODY_LENGTH}"
-            )));
+            let rule = format!("Member must have length less than or equal to {MAX_BODY_LENGTH}");
+            return Err(constraint(body, "templateBody", &rule));
         }
         let Value::Object(mut sections) = yaml::read(body)? else {
             return Err(invalid("Template format error: unsupported structure."));

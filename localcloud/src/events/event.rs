@@ -1,4 +1,4 @@
-//! What happens, and what there is: the words of the feed. Names are without their ARN, times are by the local cloud's clock.
+//! The words of the feed: its events, and the state that a listener begins with.
 
 use crate::clock::Millis;
 use serde::{Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! What happens in the local cloud, in order: the feed behind the figures of the book and the page `/lab`.
+//! The feed behind the figures of the book and the page `/lab`: all that happens in the local cloud, in order.
 //!
 //! Each service tells what happened while it still holds the lock under which it happened, so the order of the feed is
 //! the order of the deeds. A listener begins with the state of the cloud, taken under the locks of all services, and
@@ -6,7 +6,7 @@
 
 mod event;
 
-pub use event::*;
+pub(crate) use event::*;
 
 use crate::clock::{Clock, Millis};
 use crate::lock::lock;
@@ -58,11 +58,12 @@ struct Feed {
 }
 
 impl Events {
+    /// The first feed of a local cloud: no events yet, and nobody listens.
     pub fn new(clock: Clock) -> Self {
         Self::numbered(clock, 0)
     }
 
-    /// The feed of the cloud with this number: a start has one after the other, see [`crate::cloud::Clouds`].
+    /// The feed of the cloud with this number: a start has one after the other, see `cloud::Clouds`.
     pub fn numbered(clock: Clock, number: u64) -> Self {
         Self(Arc::new(Inner {
             boot: clock.started_at() + number,
@@ -147,7 +148,7 @@ impl Events {
         let _ = listeners.wait_for(|listeners| *listeners > 0).await;
     }
 
-    pub fn has_listeners(&self) -> bool {
+    pub(crate) fn has_listeners(&self) -> bool {
         *self.0.listeners.borrow() > 0
     }
 
@@ -182,7 +183,7 @@ impl Listener {
         self.after(number).map(|_| number)
     }
 
-    /// What there is after an event. None when some of it is gone.
+    /// The events after this one, as far as there are any. None when some of them are no longer kept.
     fn after(&self, number: u64) -> Option<Vec<Bytes>> {
         let feed = self.events.lock();
         let newest = *self.newest.borrow();
@@ -200,7 +201,7 @@ impl Listener {
         (newest, self.events.frame(newest, state))
     }
 
-    /// What comes after this event, as soon as there is something. None when some of it is gone.
+    /// Waits for the events after this one. None when some of them are no longer kept.
     pub async fn next(&mut self, number: u64) -> Option<Vec<Bytes>> {
         // An error would mean that the feed itself is gone.
         let _ = self.newest.wait_for(|newest| *newest != number).await;

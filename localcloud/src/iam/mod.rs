@@ -49,6 +49,7 @@ pub const OPERATIONS: [&str; 20] = [
 ];
 
 impl Iam {
+    /// No roles and no policies yet but those that AWS manages.
     pub fn new(clock: Clock, faults: Faults, seed: u64) -> Self {
         let mut random = ids::source(seed, "iam");
         Self(Arc::new(Inner {
@@ -68,7 +69,7 @@ impl Iam {
     ///
     /// # Errors
     ///
-    /// What AWS answers in its place, or that the operation is not in this lab.
+    /// AWS's own error, or that the operation is not in this lab.
     pub fn call(&self, action: &str, form: &Form) -> Result<String, ApiError> {
         let mut xml = Xml::default();
         match action {

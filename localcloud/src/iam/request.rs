@@ -1,11 +1,11 @@
-//! What the operations read from a request and write into an answer, and the errors they share.
+//! Parts of requests and answers, and errors, that several operations share.
 
 use super::evaluate::Document;
 use crate::clock::Millis;
 use crate::ids;
 use crate::ids::Random;
 use crate::wire::error::{violation, ApiError};
-use crate::wire::query::{date_time, Form, Xml};
+use crate::wire::query::{date_time, lower_first, Form, Xml};
 use base64::prelude::{Engine, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{utf8_percent_encode, AsciiSet, NON_ALPHANUMERIC};
 use std::ops::RangeInclusive;
@@ -194,11 +194,6 @@ pub fn encoded(document: &str) -> String {
 
 pub fn date(at: Millis) -> String {
     date_time(at) + "Z"
-}
-
-pub fn lower_first(name: &str) -> String {
-    let (first, rest) = name.split_at(1);
-    first.to_ascii_lowercase() + rest
 }
 
 pub fn invalid(message: impl Into<String>) -> ApiError {

@@ -8,8 +8,11 @@ use crate::ids;
 /// Temporary credentials, good for as long as they live.
 pub struct Session {
     iam: Iam,
+    /// Begins with `ASIA`, as that of any temporary credentials.
     pub access_key_id: String,
+    /// As the SDKs call it. The local cloud checks no signature.
     pub secret_access_key: String,
+    /// Goes with each request, in `x-amz-security-token`.
     pub session_token: String,
 }
 

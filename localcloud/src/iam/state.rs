@@ -37,7 +37,9 @@ pub struct State {
 /// Who makes a call, as `GetCallerIdentity` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
+    /// Such as `arn:aws:iam::000000000000:root`, or that of an assumed role.
     pub arn: String,
+    /// The account, or the role's id and the session's name.
     pub user_id: String,
 }
 
@@ -53,11 +55,11 @@ pub struct Role {
     pub inline: BTreeMap<String, Written>,
     /// The ARNs of managed policies.
     pub attached: BTreeSet<String>,
-    /// What holds, and what will hold and from when; oldest first.
+    /// The one in effect, then those that will be; oldest first.
     pub effects: VecDeque<Effect>,
 }
 
-/// What the role may do, and who may assume it, from a certain time on.
+/// The permissions of a role, and who may assume it, from a certain time on.
 pub struct Effect {
     pub from: Millis,
     pub trust: Arc<Document>,
@@ -65,7 +67,7 @@ pub struct Effect {
 }
 
 impl Role {
-    /// What holds at this time. None while the role itself has yet to take effect.
+    /// The one in effect at this time. None while the role itself has yet to take effect.
     pub fn effect(&mut self, now: Millis) -> Option<&Effect> {
         while self.effects.get(1).is_some_and(|next| next.from <= now) {
             self.effects.pop_front();
@@ -127,7 +129,7 @@ impl Iam {
         state.roles.values().map(role).collect()
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

@@ -1,52 +1,61 @@
-//! Kinesis: the crate `ferrokinesis` keeps streams, shards, records and consumers; around it is what the lab needs
-//! and it lacks. `records` writes and reads by the lab's clock and within the limits of a shard, `consumers` and
-//! `fan_out` are enhanced fan-out, `reshard` is `UpdateShardCount`, `told` is what the feed shows of streams; here are
-//! the other operations.
-//!
-//! The crate's own clock cannot be moved. Everything that a reader sees of time is therefore measured here, by the
-//! lab's clock: arrival times, iterators and their five minutes, retention, `AT_TIMESTAMP`, the limits, subscriptions.
-// Differs from AWS: kinesis-clock: streams and consumers change their state, and sequence numbers rise, by the machine's time.
+//! Kinesis. `shard` and `stream` are the whole idea, as state machines without a clock; around them stand the operations:
+//! `records` puts and gets, `iterator` says where a reader begins, `reshard` changes the shards, `list` describes them,
+//! `settings` are all else that a stream can be told, `consumers` and `fan_out` are enhanced fan-out. Whoever waits for
+//! a record is told by its shard.
 //!
 //! See <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html>.
 
 mod consumers;
 mod fan_out;
+mod input;
+mod iterator;
+mod limits;
+mod list;
 mod records;
 mod reshard;
-mod told;
+pub mod sequence;
+mod settings;
+pub mod shard;
+mod shown;
+pub mod stream;
 
+use crate::account::ACCOUNT;
 use crate::clock::{Clock, Millis};
-use crate::events::{Events, MAX_TEXT};
+use crate::events::{Event, Events};
+use crate::faults::Faults;
+use crate::lock::lock;
+use crate::quotas;
 use crate::wire::error::ApiError;
-use crate::{ACCOUNT, REGION};
 use axum::body::Body;
-use base64::prelude::{Engine, BASE64_STANDARD};
-use ferrokinesis::actions::{dispatch, Operation};
-use ferrokinesis::error::KinesisErrorResponse;
-use ferrokinesis::sequence::resolve_shard_id;
-use ferrokinesis::store::{Store, StoreOptions};
-use ferrokinesis::types::{ConsumerStatus, Shard, Stream, StreamMode, StreamStatus};
-use ferrokinesis::validation::{check_types, check_validations, FieldDef, FieldType};
-use serde_json::{json, Map, Value};
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-use tokio::sync::{watch, RwLock};
+use consumers::Consumer;
+use input::{Input, MODES, NAME};
+use serde_json::Value;
+use shard::Shard;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::future::{pending, Future};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use stream::{Change, Passed, Refusal, Stream};
+use tokio::sync::watch;
 
-pub use records::Cursor;
+pub use iterator::Cursor;
 
 /// The operations there are.
-pub const OPERATIONS: [&str; 29] = [
+pub const OPERATIONS: [&str; 36] = [
     "AddTagsToStream",
     "CreateStream",
     "DecreaseStreamRetentionPeriod",
+    "DeleteResourcePolicy",
     "DeleteStream",
     "DeregisterStreamConsumer",
     "DescribeLimits",
     "DescribeStream",
     "DescribeStreamConsumer",
     "DescribeStreamSummary",
+    "DisableEnhancedMonitoring",
+    "EnableEnhancedMonitoring",
     "GetRecords",
+    "GetResourcePolicy",
     "GetShardIterator",
     "IncreaseStreamRetentionPeriod",
     "ListShards",
@@ -57,9 +66,12 @@ pub const OPERATIONS: [&str; 29] = [
     "MergeShards",
     "PutRecord",
     "PutRecords",
+    "PutResourcePolicy",
     "RegisterStreamConsumer",
     "RemoveTagsFromStream",
     "SplitShard",
+    "StartStreamEncryption",
+    "StopStreamEncryption",
     "SubscribeToShard",
     "TagResource",
     "UntagResource",
@@ -68,42 +80,19 @@ pub const OPERATIONS: [&str; 29] = [
     "UpdateStreamMode",
 ];
 
-// Differs from AWS: kinesis-bounds: 1,000 open shards, and 1 GiB of records as they come over the wire, in memory.
-const MOST_SHARDS: u32 = 1000;
-const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+// Differs from AWS: kinesis-bounds: 1,000 open shards, and 1 GiB of records, in memory.
+const MOST_SHARDS: usize = 1000;
+const MOST_BYTES: usize = 1024 * 1024 * 1024;
 // Differs from AWS: kinesis-quick: a stream is made, changed and deleted in 300 ms, a consumer in 500 ms.
-/// How long the creation, a change or the deletion of a stream takes.
-pub const CHANGES: Duration = Duration::from_millis(300);
-// Differs from AWS: on-demand-shards: an on-demand stream keeps its four shards, whatever is written to it.
-const ON_DEMAND_SHARDS: u32 = 4;
-const LONGEST_RETENTION_HOURS: f64 = 8760.0;
-const LARGEST_RECORD: usize = 10 * 1024 * 1024;
-/// In one request.
-const MOST_TAGS: usize = 200;
-/// Of one resource.
-const MOST_TAGS_KEPT: usize = 50;
-/// What one answer of `ListShards` holds, however many were asked for.
-const MOST_LISTED: u64 = 1000;
-const SHARD_FILTERS: [&str; 6] = [
-    "AFTER_SHARD_ID",
-    "AT_TRIM_HORIZON",
-    "FROM_TRIM_HORIZON",
-    "AT_LATEST",
-    "AT_TIMESTAMP",
-    "FROM_TIMESTAMP",
-];
-const TOKEN_LIFE: Millis = 5 * 60 * 1000;
-// Differs from AWS: kinesis-options: what else AWS can be asked for is refused.
-const OPTIONS_ELSEWHERE: [&str; 4] = [
-    "DryRun",
-    "RecordDistributionStrategy",
-    "StreamCreationTimestamp",
-    "WarmThroughputMiBps",
-];
+/// How long the creation, a change or the deletion of a stream takes, by the local cloud's clock.
+pub const CHANGES: Millis = 300;
+const ON_DEMAND_SHARDS: u32 = quotas::ON_DEMAND_SHARDS;
+const HOUR: Millis = 60 * 60 * 1000;
+const RETENTION: Millis = quotas::KINESIS_RETENTION;
+/// In KiB.
+const RECORD_SIZES: std::ops::RangeInclusive<u32> =
+    quotas::RECORD_SIZE as u32 / 1024..=quotas::RECORD_SIZE_MAX as u32 / 1024;
 
-// Differs from AWS: kinesis-json: requests and answers are JSON; AWS takes CBOR too.
-// Differs from AWS: kinesis-rates: the limits of a shard's records hold; those of other calls, such as ListShards, do not.
-// Differs from AWS: closed-shards: a closed shard stays listed; on AWS it goes when its records are past their retention.
 /// What an operation answers.
 pub enum Answer {
     Json(Vec<u8>),
@@ -118,33 +107,52 @@ pub struct Kinesis(Arc<Inner>);
 struct Inner {
     clock: Clock,
     events: Events,
-    changes: Duration,
-    store: OnceLock<Store>,
-    /// Taken to write by whoever puts and to read by whoever gets: a record has its sequence number a moment before
-    /// it is stored, and a reader in that moment would pass over it for good.
-    gate: RwLock<told::Told>,
-    /// Says that there may be something new to read.
-    changed: watch::Sender<()>,
-    reads: records::Reads,
-    subscriptions: fan_out::Subscriptions,
+    faults: Faults,
+    state: Mutex<State>,
+    /// Bytes of all records that are kept.
+    kept: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    streams: BTreeMap<Arc<str>, Entry>,
+    incarnations: u64,
+    calls: limits::Calls,
+}
+
+/// A stream and what its owner has set.
+struct Entry {
+    name: Arc<str>,
+    arn: String,
+    /// Tells it from other streams of its name.
+    incarnation: u64,
+    created_at: Millis,
+    log: Stream,
+    is_on_demand: bool,
+    /// In KiB.
+    largest_record: u32,
+    tags: BTreeMap<String, String>,
+    policy: Option<String>,
+    metrics: BTreeSet<&'static str>,
+    /// The KMS key of an encrypted stream.
+    key: Option<String>,
+    consumers: BTreeMap<String, Consumer>,
+    /// When its number of shards was set.
+    counts_set_at: VecDeque<Millis>,
+    /// Who waits for what is new in a shard.
+    bells: HashMap<u32, watch::Sender<()>>,
+    /// Says that the next change may be due at another time than before.
+    planned: watch::Sender<()>,
 }
 
 impl Kinesis {
-    pub fn new(clock: Clock, events: Events) -> Self {
-        Self::with_changes(clock, events, CHANGES)
-    }
-
-    /// With streams that take so long to be created, changed or deleted.
-    pub fn with_changes(clock: Clock, events: Events, changes: Duration) -> Self {
+    pub fn new(clock: Clock, events: Events, faults: Faults) -> Self {
         Self(Arc::new(Inner {
             clock,
             events,
-            changes,
-            store: OnceLock::new(),
-            gate: RwLock::default(),
-            changed: watch::Sender::new(()),
-            reads: records::Reads::default(),
-            subscriptions: fan_out::Subscriptions::default(),
+            faults,
+            state: Mutex::default(),
+            kept: AtomicUsize::new(0),
         }))
     }
 
@@ -154,13 +162,21 @@ impl Kinesis {
     ///
     /// What AWS answers in its place, or that the operation is not in this lab.
     pub async fn call(&self, operation: &str, body: &[u8]) -> Result<Answer, ApiError> {
-        let input = serde_json::from_slice(body).unwrap_or_default();
-        if operation == "SubscribeToShard" {
-            let input = checked(Operation::SubscribeToShard, input)?;
-            return Ok(Answer::Events(self.subscribe_to_shard(input).await?));
+        match operation {
+            "PutRecord" => return Ok(Answer::Json(self.put_record(body)?)),
+            "PutRecords" => return Ok(Answer::Json(self.put_records(body)?)),
+            "GetRecords" => return Ok(Answer::Json(self.get_records(body)?)),
+            operation if !OPERATIONS.contains(&operation) => {
+                return Err(ApiError::not_in_this_lab("kinesis", operation))
+            }
+            _ => {}
         }
-        let output = self.ask(operation, input).await?;
-        Ok(Answer::Json(match output {
+        let input = Input::read(operation, body)?;
+        self.check_rate(operation, &input)?;
+        if operation == "SubscribeToShard" {
+            return Ok(Answer::Events(self.subscribe_to_shard(&input)?));
+        }
+        Ok(Answer::Json(match self.work(operation, &input)? {
             Value::Null => Vec::new(),
             output => output.to_string().into_bytes(),
         }))
@@ -172,531 +188,374 @@ impl Kinesis {
     ///
     /// As [`Self::call`].
     pub async fn ask(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
-        let known = OPERATIONS.contains(&operation);
-        let Some(kind) = known.then(|| operation.parse().ok()).flatten() else {
-            return Err(ApiError::not_in_this_lab("kinesis", operation));
+        match self.call(operation, input.to_string().as_bytes()).await? {
+            Answer::Json(output) => Ok(serde_json::from_slice(&output).unwrap_or_default()),
+            Answer::Events(_) => Ok(Value::Null),
+        }
+    }
+
+    fn work(&self, operation: &str, input: &Input) -> Result<Value, ApiError> {
+        match operation {
+            "AddTagsToStream" => self.add_tags_to_stream(input),
+            "CreateStream" => self.create_stream(input),
+            "DecreaseStreamRetentionPeriod" => self.set_retention(input, false),
+            "DeleteResourcePolicy" => self.delete_resource_policy(input),
+            "DeleteStream" => self.delete_stream(input),
+            "DeregisterStreamConsumer" => self.deregister_stream_consumer(input),
+            "DescribeLimits" => Ok(self.describe_limits()),
+            "DescribeStream" => self.describe_stream(input),
+            "DescribeStreamConsumer" => self.describe_stream_consumer(input),
+            "DescribeStreamSummary" => self.describe_stream_summary(input),
+            "DisableEnhancedMonitoring" => self.set_metrics(input, false),
+            "EnableEnhancedMonitoring" => self.set_metrics(input, true),
+            "GetResourcePolicy" => self.get_resource_policy(input),
+            "GetShardIterator" => self.get_shard_iterator(input),
+            "IncreaseStreamRetentionPeriod" => self.set_retention(input, true),
+            "ListShards" => self.list_shards(input),
+            "ListStreamConsumers" => self.list_stream_consumers(input),
+            "ListStreams" => self.list_streams(input),
+            "ListTagsForResource" => self.list_tags_for_resource(input),
+            "ListTagsForStream" => self.list_tags_for_stream(input),
+            "MergeShards" => self.merge_shards(input),
+            "PutResourcePolicy" => self.put_resource_policy(input),
+            "RegisterStreamConsumer" => self.register_stream_consumer(input),
+            "RemoveTagsFromStream" => self.remove_tags_from_stream(input),
+            "SplitShard" => self.split_shard(input),
+            "StartStreamEncryption" => self.set_encryption(input, true),
+            "StopStreamEncryption" => self.set_encryption(input, false),
+            "TagResource" => self.tag_resource(input),
+            "UntagResource" => self.untag_resource(input),
+            "UpdateMaxRecordSize" => self.update_max_record_size(input),
+            "UpdateShardCount" => self.update_shard_count(input),
+            "UpdateStreamMode" => self.update_stream_mode(input),
+            _ => Err(ApiError::not_in_this_lab("kinesis", operation)),
+        }
+    }
+
+    fn create_stream(&self, input: &Input) -> Result<Value, ApiError> {
+        let name = input.need("StreamName", input.words("StreamName", &NAME)?)?;
+        let shards = input.number("ShardCount", 1..=100_000)?;
+        let mode = match input.inside("StreamModeDetails")? {
+            Some(details) => {
+                Some(details.need("StreamMode", details.one_of("StreamMode", &MODES)?)?)
+            }
+            None => None,
         };
-        let input = checked(kind, input)?;
-        let changed = changed_stream(kind, &input).map(str::to_owned);
-        let output = self.work(kind, input).await?;
-        if let Some(stream) = changed {
-            self.watch(&stream).await;
+        let size = input.number("MaxRecordSizeInKiB", RECORD_SIZES)?;
+        let tags = input.tags("Tags")?.unwrap_or_default();
+        settings::check_tags(&tags)?;
+        let is_on_demand = match mode {
+            Some(mode) => mode == "ON_DEMAND",
+            // AWS makes a stream on demand when nobody says otherwise.
+            None => shards.is_none(),
+        };
+        let shards = match is_on_demand {
+            true => ON_DEMAND_SHARDS,
+            false => input.need("ShardCount", shards)?,
+        };
+        let mut state = self.lock();
+        let now = self.0.clock.now();
+        self.pass(&mut state, name, now);
+        if state.streams.contains_key(name) {
+            return Err(in_use(format!(
+                "Stream {name} under account {ACCOUNT} already exists."
+            )));
         }
-        Ok(output)
+        state.check_room(shards as usize)?;
+        state.incarnations += 1;
+        let entry = Entry {
+            name: name.into(),
+            arn: settings::arn(name),
+            incarnation: state.incarnations,
+            created_at: now,
+            log: Stream::create(shards, RETENTION, now + CHANGES),
+            is_on_demand,
+            largest_record: size.unwrap_or(*RECORD_SIZES.start()),
+            tags,
+            policy: None,
+            metrics: BTreeSet::new(),
+            key: None,
+            consumers: BTreeMap::new(),
+            counts_set_at: VecDeque::new(),
+            bells: HashMap::new(),
+            planned: watch::Sender::new(()),
+        };
+        let keeper = keep(
+            Arc::downgrade(&self.0),
+            entry.name.clone(),
+            entry.incarnation,
+            entry.planned.subscribe(),
+        );
+        state.streams.insert(entry.name.clone(), entry);
+        tokio::spawn(keeper);
+        Ok(Value::Null)
     }
 
-    async fn work(&self, kind: Operation, input: Value) -> Result<Value, ApiError> {
-        match kind {
-            Operation::CreateStream => self.create_stream(&input).await,
-            Operation::DeleteStream => self.delete_stream(&input).await,
-            Operation::DescribeLimits => self.describe_limits().await,
-            Operation::DescribeStream => self.describe_stream(&input).await,
-            Operation::DescribeStreamConsumer => self.describe_stream_consumer(input).await,
-            Operation::DescribeStreamSummary => self.describe_stream_summary(input).await,
-            Operation::GetRecords => self.get_records(&input).await,
-            Operation::GetShardIterator => self.get_shard_iterator(&input).await,
-            Operation::ListShards => self.list_shards(&input).await,
-            Operation::ListStreamConsumers => self.list_stream_consumers(&input).await,
-            Operation::ListStreams => self.list_streams(&input).await,
-            Operation::ListTagsForResource | Operation::TagResource | Operation::UntagResource => {
-                self.check_resource(text(&input, "ResourceARN")).await?;
-                self.dispatch(kind, input).await
+    fn delete_stream(&self, input: &Input) -> Result<Value, ApiError> {
+        let name = input.need_stream()?;
+        let is_forced = input.flag("EnforceConsumerDeletion")?;
+        self.with(name, |entry, now| {
+            if !is_forced && entry.consumers.values().any(Consumer::is_registered) {
+                return Err(in_use(format!(
+                    "Stream {name} under account {ACCOUNT} has registered consumers: deregister them, or set EnforceConsumerDeletion."
+                )));
             }
-            Operation::PutRecord => self.put_record(&input).await,
-            Operation::PutRecords => self.put_records(&input).await,
-            Operation::RegisterStreamConsumer => self.register_stream_consumer(input).await,
-            Operation::MergeShards | Operation::SplitShard => {
-                let stream = self.provisioned(text(&input, "StreamName")).await?;
-                // The crate would split or merge a closed shard once more.
-                for name in ["ShardToSplit", "ShardToMerge", "AdjacentShardToMerge"] {
-                    let index = resolve_shard_id(text(&input, name)).map(|(_, index)| index);
-                    let shard = index
-                        .ok()
-                        .and_then(|index| stream.shards.get(index as usize));
-                    if let Some(shard) = shard.filter(|shard| !is_open(shard)) {
-                        return Err(invalid(&format!(
-                            "Shard {} in stream {} under account {ACCOUNT} is closed.",
-                            shard.shard_id, stream.stream_name
-                        )));
-                    }
-                }
-                self.dispatch(kind, input).await
+            let was_there = entry.log.is_there();
+            entry.begin(now, Change::Delete)?;
+            entry.consumers.clear();
+            entry.ring_all();
+            if was_there {
+                self.0.events.emit(|| Event::StreamDeleted { stream: name });
             }
-            Operation::UpdateShardCount => self.update_shard_count(&input).await,
-            _ => self.dispatch(kind, input).await,
-        }
-    }
-
-    /// Says whenever there may be something new to read in a stream.
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.0.changed.subscribe()
-    }
-
-    /// Each stream's name, number of open shards, and status, for `/lab/status`.
-    pub async fn status(&self) -> Vec<Value> {
-        let mut status = Vec::new();
-        for stream in self.streams().await {
-            status.push(json!({
-                "name": stream.stream_name,
-                "shards": open_shards(&stream).count(),
-                "status": stream.stream_status,
-            }));
-        }
-        status
-    }
-
-    /// The crate's store, which is made when it is first needed.
-    fn store(&self) -> &Store {
-        self.0.store.get_or_init(|| {
-            let changes = self.0.changes.as_millis() as u64;
-            Store::new(StoreOptions {
-                create_stream_ms: changes,
-                delete_stream_ms: changes,
-                update_stream_ms: changes,
-                shard_limit: MOST_SHARDS,
-                enforce_limits: true,
-                max_retained_bytes: Some(MOST_BYTES),
-                aws_account_id: ACCOUNT.to_owned(),
-                aws_region: REGION.to_owned(),
-                ..StoreOptions::default()
-            })
+            Ok(Value::Null)
         })
     }
 
-    async fn dispatch(&self, operation: Operation, input: Value) -> Result<Value, ApiError> {
-        let output = dispatch(self.store(), operation, input).await;
-        Ok(output.map_err(api_error)?.unwrap_or_default())
+    /// Says whenever there may be something new to read in a shard.
+    pub fn changes(&self, cursor: &Cursor) -> watch::Receiver<()> {
+        let mut state = self.lock();
+        match state.streams.get_mut(&cursor.stream) {
+            Some(entry) => entry.bell(cursor.shard),
+            // Without a sender, there is something new at once: that the stream is gone.
+            None => watch::Sender::new(()).subscribe(),
+        }
     }
 
-    async fn stream(&self, name: &str) -> Result<Stream, ApiError> {
-        self.store().get_stream(name).await.map_err(api_error)
+    /// Works on a stream as it is now.
+    fn with<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&mut Entry, Millis) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut state = self.lock();
+        let now = self.0.clock.now();
+        self.pass(&mut state, name, now);
+        let entry = state.streams.get_mut(name).ok_or_else(|| no_stream(name))?;
+        self.counting(entry, |entry| work(entry, now))
     }
 
-    /// All streams by name.
-    async fn streams(&self) -> Vec<Stream> {
-        let Some(store) = self.0.store.get() else {
-            return Vec::new();
+    /// Works on a stream and counts the bytes that come or go.
+    fn counting<T>(&self, entry: &mut Entry, work: impl FnOnce(&mut Entry) -> T) -> T {
+        let before = entry.log.bytes();
+        let outcome = work(entry);
+        let after = entry.log.bytes();
+        self.0.kept.fetch_add(after, Ordering::Relaxed);
+        self.0.kept.fetch_sub(before, Ordering::Relaxed);
+        outcome
+    }
+
+    /// Does what is due for a stream by now, and tells the feed.
+    fn pass(&self, state: &mut State, name: &str, now: Millis) {
+        let Some(entry) = state.streams.get_mut(name) else {
+            return;
         };
-        let mut names = store.list_stream_names().await;
-        names.sort();
-        let mut streams = Vec::with_capacity(names.len());
+        let passed = self.counting(entry, |entry| entry.log.pass(now));
+        for passed in &passed {
+            match passed {
+                Passed::Created => self.0.events.emit(|| Event::StreamCreated(entry.shown())),
+                Passed::Resharded => {
+                    entry.ring_all();
+                    self.0.events.emit(|| Event::Resharded(entry.shown()));
+                }
+                Passed::Updated | Passed::Deleted => {}
+            }
+        }
+        if passed.contains(&Passed::Deleted) {
+            let gone = state.streams.remove(name);
+            let bytes = gone.map_or(0, |entry| entry.log.bytes());
+            self.0.kept.fetch_sub(bytes, Ordering::Relaxed);
+            return;
+        }
+        entry.pass_consumers(now, &self.0.events);
+    }
+
+    fn pass_all(&self, state: &mut State) {
+        let now = self.0.clock.now();
+        let names: Vec<_> = state.streams.keys().cloned().collect();
         for name in names {
-            streams.extend(store.get_stream(&name).await);
+            self.pass(state, &name, now);
         }
-        streams
     }
 
-    /// The stream, when it is one whose shards its owner counts.
-    async fn provisioned(&self, name: &str) -> Result<Stream, ApiError> {
-        let stream = self.stream(name).await?;
-        match stream.stream_mode_details.stream_mode {
-            StreamMode::Provisioned => Ok(stream),
-            StreamMode::OnDemand => Err(ApiError::sender(
-                "ValidationException",
-                format!("Stream {name} under account {ACCOUNT} is in On-Demand mode: its shards can't be changed."),
+    /// Does what is due for a stream by now. When that is to be done again: for a change, and for a shard that will be
+    /// forgotten. None when the stream is gone.
+    fn look_after(&self, name: &str, incarnation: u64) -> Option<(Option<Millis>, Option<Millis>)> {
+        let mut state = self.lock();
+        self.pass(&mut state, name, self.0.clock.now());
+        let entry = state.streams.get(name);
+        let entry = entry.filter(|entry| entry.incarnation == incarnation)?;
+        Some((entry.next_due(), entry.log.next_forgotten()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+/// Does what is due for a stream when it is due, as long as there are the stream and its cloud.
+async fn keep(
+    kinesis: Weak<Inner>,
+    name: Arc<str>,
+    incarnation: u64,
+    mut planned: watch::Receiver<()>,
+) {
+    loop {
+        planned.borrow_and_update();
+        let Some(inner) = kinesis.upgrade() else {
+            return;
+        };
+        let clock = inner.clock.clone();
+        let Some((change, forgotten)) = Kinesis(inner).look_after(&name, incarnation) else {
+            return;
+        };
+        tokio::select! {
+            () = due(change, |time| clock.sleep_until(time)) => {}
+            // No impatient clock goes there: it would pass over days.
+            () = due(forgotten, |time| clock.idle_until(time)) => {}
+            _ = planned.changed() => {}
+        }
+    }
+}
+
+/// Waits for a time, or for ever.
+async fn due<F: Future<Output = ()>>(time: Option<Millis>, wait: impl FnOnce(Millis) -> F) {
+    match time {
+        Some(time) => wait(time).await,
+        None => pending().await,
+    }
+}
+
+impl State {
+    /// Whether the account has room for so many more shards.
+    fn check_room(&self, more: usize) -> Result<(), ApiError> {
+        let planned = self
+            .streams
+            .values()
+            .map(|entry| entry.log.planned_shards());
+        let planned: usize = planned.sum();
+        if planned + more <= MOST_SHARDS {
+            return Ok(());
+        }
+        Err(ApiError::sender(
+            "LimitExceededException",
+            format!(
+                "This request would exceed the shard limit for the account {ACCOUNT}. Current shard count for the account: \
+                 {planned}. Limit: {MOST_SHARDS}. Number of additional shards that would have resulted from this request: \
+                 {more}."
+            ),
+        ))
+    }
+}
+
+impl Entry {
+    /// Begins a change of the stream.
+    fn begin(&mut self, now: Millis, change: Change) -> Result<(), ApiError> {
+        let name = &self.name;
+        self.log.begin(now + CHANGES, change).map_err(|refusal| match refusal {
+            Refusal::Busy(status) => in_use(format!(
+                "Stream {name} under account {ACCOUNT} not ACTIVE, instead in state {}",
+                status.name()
             )),
+            Refusal::NoShard(shard) => could_not_find(&shard_name(shard), name),
+            Refusal::Closed(shard) => invalid(format!(
+                "Shard {} in stream {name} under account {ACCOUNT} has already been merged or split, and thus is not \
+                 eligible for merging or splitting.",
+                shard_name(shard)
+            )),
+            Refusal::NotAdjacent => invalid(format!(
+                "The shards in stream {name} under account {ACCOUNT} are not an adjacent pair of shards eligible for merging"
+            )),
+            Refusal::Nowhere((start, end)) => invalid(format!(
+                "NewStartingHashKey used in SplitShard() in stream {name} under account {ACCOUNT} is not both greater than \
+                 one plus the shard's StartingHashKey {start} and less than the shard's EndingHashKey {end}."
+            )),
+        })?;
+        self.planned.send_replace(());
+        Ok(())
+    }
+
+    /// When something happens to the stream by itself.
+    fn next_due(&self) -> Option<Millis> {
+        let consumers = self.consumers.values().filter_map(Consumer::next_due);
+        consumers.chain(self.log.next_due()).min()
+    }
+
+    fn bell(&mut self, shard: u32) -> watch::Receiver<()> {
+        // Bells that nobody listens to go.
+        self.bells.retain(|_, bell| bell.receiver_count() > 0);
+        let bell = self
+            .bells
+            .entry(shard)
+            .or_insert_with(|| watch::Sender::new(()));
+        bell.subscribe()
+    }
+
+    fn ring(&self, shard: u32) {
+        if let Some(bell) = self.bells.get(&shard) {
+            bell.send_replace(());
         }
     }
 
-    async fn create_stream(&self, input: &Value) -> Result<Value, ApiError> {
-        let name = text(input, "StreamName");
-        if tags(&input["Tags"]).len() > MOST_TAGS_KEPT {
-            return Err(invalid("A resource cannot have more than 50 tags."));
+    fn ring_all(&self) {
+        for bell in self.bells.values() {
+            bell.send_replace(());
         }
-        let of_crate = json!({ "StreamName": name, "ShardCount": input["ShardCount"] });
-        self.dispatch(Operation::CreateStream, of_crate).await?;
-        let now = self.0.clock.now();
-        let details = |stream: &mut Stream| {
-            stream.stream_creation_timestamp.0 = seconds(now);
-            if is_on_demand(input) {
-                stream.stream_mode_details.stream_mode = StreamMode::OnDemand;
-            }
-            if let Some(size) = input["MaxRecordSizeInKiB"].as_u64() {
-                stream.max_record_size_kib = size as u32;
-            }
-            stream.tags = tags(&input["Tags"]);
-            Ok(())
-        };
-        let updated = self.store().update_stream(name, details).await;
-        updated.map_err(api_error)?;
-        Ok(Value::Null)
     }
 
-    async fn delete_stream(&self, input: &Value) -> Result<Value, ApiError> {
-        let name = text(input, "StreamName");
-        let stream = self.stream(name).await?;
-        let mut consumers = self
-            .store()
-            .list_consumers_for_stream(&stream.stream_arn)
-            .await;
-        consumers.retain(|consumer| consumer.consumer_status != ConsumerStatus::Deleting);
-        if !consumers.is_empty() && input["EnforceConsumerDeletion"] != true {
-            return Err(ApiError::sender(
-                "ResourceInUseException",
-                format!("Stream {name} under account {ACCOUNT} has registered consumers: deregister them, or set EnforceConsumerDeletion."),
-            ));
+    /// What AWS says when a stream is not there to be read or written.
+    fn check_there(&self) -> Result<(), ApiError> {
+        match self.log.is_there() {
+            true => Ok(()),
+            false => Err(no_stream(&self.name)),
         }
-        for consumer in consumers {
-            let input = json!({ "ConsumerARN": consumer.consumer_arn });
-            self.dispatch(Operation::DeregisterStreamConsumer, input)
-                .await?;
-        }
-        self.dispatch(Operation::DeleteStream, json!({ "StreamName": name }))
-            .await?;
-        self.0.reads.forget(name);
-        self.0.changed.send_replace(());
-        Ok(Value::Null)
     }
 
-    async fn describe_limits(&self) -> Result<Value, ApiError> {
-        let streams = self.streams().await;
-        let on_demand = |stream: &&Stream| {
-            matches!(stream.stream_mode_details.stream_mode, StreamMode::OnDemand)
-        };
-        Ok(json!({
-            "ShardLimit": MOST_SHARDS,
-            "OpenShardCount": streams.iter().map(|stream| open_shards(stream).count()).sum::<usize>(),
-            "OnDemandStreamCount": streams.iter().filter(on_demand).count(),
-            "OnDemandStreamCountLimit": 50,
-        }))
-    }
-
-    async fn describe_stream(&self, input: &Value) -> Result<Value, ApiError> {
-        let mut stream = self.stream(text(input, "StreamName")).await?;
-        let limit = input["Limit"].as_u64().unwrap_or(100) as usize;
-        if let Some(after) = input["ExclusiveStartShardId"].as_str() {
-            stream
-                .shards
-                .retain(|shard| shard.shard_id.as_str() > after);
-        }
-        stream.has_more_shards = stream.shards.len() > limit;
-        stream.shards.truncate(limit);
-        Ok(json!({ "StreamDescription": stream }))
-    }
-
-    async fn describe_stream_summary(&self, input: Value) -> Result<Value, ApiError> {
-        let stream = self.stream(text(&input, "StreamName")).await?;
-        let mut output = self
-            .dispatch(Operation::DescribeStreamSummary, input)
-            .await?;
-        output["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] =
-            stream.max_record_size_kib.into();
-        Ok(output)
-    }
-
-    async fn list_shards(&self, input: &Value) -> Result<Value, ApiError> {
-        let start = input["ExclusiveStartShardId"].as_str();
-        let (name, mut after) = match (input["StreamName"].as_str(), input["NextToken"].as_str()) {
-            (Some(name), None) => (name.to_owned(), start.map(str::to_owned)),
-            (None, Some(_)) if start.is_some() => {
-                return Err(invalid(
-                    "NextToken and ExclusiveStartShardId cannot be provided together.",
-                ))
-            }
-            (None, Some(token)) => {
-                let (name, last) = self.read_token(token)?;
-                (name, Some(last))
-            }
-            (Some(_), Some(_)) => {
-                return Err(invalid(
-                    "NextToken and StreamName cannot be provided together.",
-                ))
-            }
-            (None, None) => {
-                return Err(invalid(
-                    "Either NextToken or StreamName should be provided.",
-                ))
-            }
-        };
-        let filter = &input["ShardFilter"];
-        let mut only_open = false;
-        match filter["Type"].as_str() {
-            None | Some("AT_TRIM_HORIZON" | "FROM_TRIM_HORIZON") => {}
-            Some("AT_LATEST") => only_open = true,
-            Some("AFTER_SHARD_ID") => match filter["ShardId"].as_str() {
-                Some(shard) => after = after.max(Some(shard.to_owned())),
-                None => {
-                    return Err(invalid(
-                        "ShardId must be provided with the ShardFilter AFTER_SHARD_ID.",
-                    ))
-                }
-            },
-            // Differs from AWS: shard-filters: AT_TIMESTAMP and FROM_TIMESTAMP are refused.
-            Some(kind) => {
-                return Err(ApiError::not_in_this_lab(
-                    "kinesis",
-                    &format!("ListShards with the ShardFilter {kind}"),
-                ))
-            }
-        }
-        let stream = self.stream(&name).await?;
-        let limit = input["MaxResults"].as_u64().unwrap_or(MOST_LISTED);
-        let limit = limit.min(MOST_LISTED) as usize;
-        let mut shards: Vec<_> = stream
-            .shards
-            .iter()
-            .filter(|shard| !only_open || is_open(shard))
-            .filter(|shard| after.as_ref().is_none_or(|after| shard.shard_id > *after))
-            .collect();
-        let more = shards.len() > limit;
-        shards.truncate(limit);
-        let mut output = json!({ "Shards": shards });
-        if let Some(last) = shards.last().filter(|_| more) {
-            output["NextToken"] = self.token(&name, &last.shard_id).into();
-        }
-        Ok(output)
-    }
-
-    /// Leads to the next page of a stream's shards or consumers, for five minutes.
-    fn token(&self, stream: &str, last: &str) -> String {
-        let now = self.0.clock.now();
-        BASE64_STANDARD.encode(format!("{now}/{stream}/{last}"))
-    }
-
-    /// The stream, and the last that the page before showed.
-    fn read_token(&self, token: &str) -> Result<(String, String), ApiError> {
-        let bytes = BASE64_STANDARD.decode(token).unwrap_or_default();
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        let [handed_out, stream, last] = text.splitn(3, '/').collect::<Vec<_>>()[..] else {
-            return Err(invalid("Invalid NextToken."));
-        };
-        let handed_out: Millis = handed_out
-            .parse()
-            .map_err(|_| invalid("Invalid NextToken."))?;
-        if self.0.clock.now().saturating_sub(handed_out) > TOKEN_LIFE {
-            return Err(ApiError::sender(
-                "ExpiredNextTokenException",
-                "NextToken is older than five minutes.",
-            ));
-        }
-        Ok((stream.to_owned(), last.to_owned()))
-    }
-
-    async fn list_streams(&self, input: &Value) -> Result<Value, ApiError> {
-        let after = input["NextToken"]
-            .as_str()
-            .or(input["ExclusiveStartStreamName"].as_str());
-        let limit = input["Limit"].as_u64().unwrap_or(100) as usize;
-        let mut streams = self.streams().await;
-        streams.retain(|stream| after.is_none_or(|after| stream.stream_name.as_str() > after));
-        let more = streams.len() > limit;
-        streams.truncate(limit);
-        let summaries: Vec<_> = streams
-            .iter()
-            .map(|stream| {
-                json!({
-                    "StreamName": stream.stream_name,
-                    "StreamARN": stream.stream_arn,
-                    "StreamStatus": stream.stream_status,
-                    "StreamModeDetails": stream.stream_mode_details,
-                    "StreamCreationTimestamp": stream.stream_creation_timestamp,
-                })
-            })
-            .collect();
-        let names: Vec<_> = streams.iter().map(|stream| &stream.stream_name).collect();
-        let mut output =
-            json!({ "StreamNames": names, "HasMoreStreams": more, "StreamSummaries": summaries });
-        if let Some(last) = names.last().filter(|_| more) {
-            output["NextToken"] = json!(last);
-        }
-        Ok(output)
+    fn mode(&self) -> &'static str {
+        MODES[usize::from(self.is_on_demand)]
     }
 }
 
-/// The input with the fields of the operation only, each of its type and in its bounds. A stream that is named by its
-/// ARN is named by its name.
-fn checked(operation: Operation, input: Value) -> Result<Value, ApiError> {
-    let Value::Object(mut input) = input else {
-        return Err(ApiError::sender(
-            "SerializationException",
-            "The request is no JSON object.",
-        ));
-    };
-    for option in OPTIONS_ELSEWHERE {
-        if input
-            .get(option)
-            .is_some_and(|asked| !asked.is_null() && *asked != false)
-        {
-            let what = format!("{operation:?} with {option}");
-            return Err(ApiError::not_in_this_lab("kinesis", &what));
-        }
-    }
-    let rules = rules(operation);
-    let is_named = rules.iter().any(|(name, _)| *name == "StreamName");
-    if let Some(arn) = input.get("StreamARN").filter(|_| is_named) {
-        let arn = arn.as_str().unwrap_or_default();
-        let Some((_, name)) = arn.split_once(":stream/") else {
-            return Err(invalid(&format!("{arn} is not the ARN of a stream.")));
-        };
-        let name = Value::from(name);
-        if input.get("StreamName").is_some_and(|other| *other != name) {
-            return Err(invalid("StreamARN and StreamName name two streams."));
-        }
-        input.remove("StreamARN");
-        input.insert("StreamName".to_owned(), name);
-    }
-    let input = Value::Object(input);
-    let mut input = fields_of(&input, &rules)?;
-    if operation == Operation::CreateStream && is_on_demand(&input) {
-        input["ShardCount"] = ON_DEMAND_SHARDS.into();
-    }
-    let rules: Vec<_> = rules.iter().map(|(name, rule)| (*name, rule)).collect();
-    check_validations(&input, &rules, None).map_err(api_error)?;
-    Ok(input)
+/// `shardId-000000000007`
+fn shard_name(id: u32) -> String {
+    format!("shardId-{id:012}")
 }
 
-fn fields_of(input: &Value, rules: &[(&str, FieldDef)]) -> Result<Value, ApiError> {
-    let rules: Vec<_> = rules.iter().map(|(name, rule)| (*name, rule)).collect();
-    check_types(input, &rules).map_err(api_error)
-}
-
-/// The crate's rules, and what it doesn't know of.
-fn rules(operation: Operation) -> Vec<(&'static str, FieldDef)> {
-    let string = || FieldDef::new(FieldType::String);
-    let mut rules = operation.validation_rules();
-    match operation {
-        Operation::CreateStream => {
-            let mode = Operation::UpdateStreamMode.validation_rules().into_iter();
-            rules.extend(mode.filter(|(name, _)| *name == "StreamModeDetails"));
-            let size = Operation::UpdateMaxRecordSize
-                .validation_rules()
-                .into_iter();
-            rules.extend(size.filter(|(name, _)| *name == "MaxRecordSizeInKiB"));
-            rules.extend(optional_tags());
-            for (name, rule) in &mut rules {
-                // Neither must be there; `ShardCount` must, unless the stream is on demand.
-                rule.not_null = rule.not_null && matches!(*name, "StreamName" | "ShardCount");
-            }
-        }
-        Operation::DeleteStream => {
-            rules.push(("EnforceConsumerDeletion", FieldDef::new(FieldType::Boolean)));
-        }
-        Operation::ListShards => {
-            let kind = string().enum_values(SHARD_FILTERS.to_vec());
-            let children = vec![
-                ("Type".to_owned(), kind.not_null()),
-                ("ShardId".to_owned(), string()),
-            ];
-            rules.push((
-                "ShardFilter",
-                FieldDef::new(FieldType::Structure { children }),
-            ));
-        }
-        Operation::ListStreams => rules.push(("NextToken", string())),
-        Operation::RegisterStreamConsumer => rules.extend(optional_tags()),
-        _ => {}
-    }
-    for (name, rule) in &mut rules {
-        widen(name, rule);
-    }
-    rules
-}
-
-fn optional_tags() -> impl Iterator<Item = (&'static str, FieldDef)> {
-    let rules = Operation::TagResource.validation_rules().into_iter();
-    rules
-        .filter(|(name, _)| *name == "Tags")
-        .map(|(name, mut rule)| {
-            rule.not_null = false;
-            (name, rule)
-        })
-}
-
-/// Bounds that AWS has raised since the crate wrote them down.
-fn widen(name: &str, rule: &mut FieldDef) {
-    match name {
-        "RetentionPeriodHours" => rule.less_than_or_equal = Some(LONGEST_RETENTION_HOURS),
-        "Data" => rule.length_less_than_or_equal = Some(LARGEST_RECORD),
-        "Tags" => rule.length_less_than_or_equal = Some(MOST_TAGS),
-        _ => {}
-    }
-    match &mut rule.field_type {
-        FieldType::List { children } => widen("", children),
-        FieldType::Structure { children } => {
-            if name == "StartingPosition" {
-                children.push((
-                    "SequenceNumber".to_owned(),
-                    FieldDef::new(FieldType::String),
-                ));
-                children.push(("Timestamp".to_owned(), FieldDef::new(FieldType::Timestamp)));
-            }
-            for (name, rule) in children {
-                widen(name, rule);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The stream whose shards or consumers an operation changes.
-fn changed_stream(operation: Operation, input: &Value) -> Option<&str> {
-    match operation {
-        Operation::CreateStream
-        | Operation::DeleteStream
-        | Operation::MergeShards
-        | Operation::SplitShard
-        | Operation::UpdateShardCount => Some(text(input, "StreamName")),
-        Operation::RegisterStreamConsumer | Operation::DeregisterStreamConsumer => {
-            let arn = input["StreamARN"].as_str();
-            Some(consumers::name_of(
-                arn.unwrap_or(text(input, "ConsumerARN")),
-            ))
-        }
-        _ => None,
-    }
-}
-
-fn is_on_demand(input: &Value) -> bool {
-    input["StreamModeDetails"]["StreamMode"] == "ON_DEMAND"
-}
-
-fn is_open(shard: &Shard) -> bool {
-    shard.sequence_number_range.ending_sequence_number.is_none()
-}
-
-fn open_shards(stream: &Stream) -> impl Iterator<Item = &Shard> {
-    stream.shards.iter().filter(|shard| is_open(shard))
-}
-
-/// Whether records can be put and got.
-fn is_there(stream: &Stream) -> bool {
-    matches!(
-        stream.stream_status,
-        StreamStatus::Active | StreamStatus::Updating
-    )
-}
-
-fn tags(map: &Value) -> BTreeMap<String, String> {
-    let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    map.as_object()
-        .map_or_else(BTreeMap::new, |map: &Map<_, _>| {
-            map.iter().filter_map(pair).collect()
-        })
-}
-
-fn text<'a>(input: &'a Value, name: &str) -> &'a str {
-    input[name].as_str().unwrap_or_default()
-}
-
-/// What a person may read of a record's data, given in base64, as far as the feed shows it.
-fn readable(data: &str) -> String {
-    // Four bytes a character at the most, in groups of three.
-    let longest = (MAX_TEXT * 4).div_ceil(3) * 4;
-    let begin = data.get(..longest).unwrap_or(data);
-    let bytes = BASE64_STANDARD.decode(begin).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+/// The number in a shard's id, which may stand alone.
+fn id_of(shard: &str) -> Option<u32> {
+    let digits = shard.split_once('-').map_or(shard, |(_, digits)| digits);
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 /// Milliseconds as AWS writes a time in JSON: seconds with a fraction.
-fn seconds(millis: u64) -> f64 {
+fn seconds(millis: Millis) -> f64 {
     millis as f64 / 1000.0
 }
 
-fn invalid(message: &str) -> ApiError {
+fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::sender("InvalidArgumentException", message)
 }
 
-fn api_error(error: KinesisErrorResponse) -> ApiError {
-    let message = error.body.message.unwrap_or_default();
-    ApiError::sender(&error.body.error_type, message).with_status(error.status_code)
+fn in_use(message: impl Into<String>) -> ApiError {
+    ApiError::sender("ResourceInUseException", message)
+}
+
+fn not_found(message: impl Into<String>) -> ApiError {
+    ApiError::sender("ResourceNotFoundException", message)
+}
+
+fn no_stream(name: &str) -> ApiError {
+    not_found(format!("Stream {name} under account {ACCOUNT} not found."))
+}
+
+fn no_shard(shard: &str, stream: &str) -> ApiError {
+    not_found(format!(
+        "Shard {shard} in stream {stream} under account {ACCOUNT} does not exist"
+    ))
+}
+
+fn could_not_find(shard: &str, stream: &str) -> ApiError {
+    not_found(format!(
+        "Could not find shard {shard} in stream {stream} under account {ACCOUNT}."
+    ))
 }

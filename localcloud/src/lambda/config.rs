@@ -1,4 +1,4 @@
-//! What a function is: its settings, the limits that AWS sets them, and how it is named.
+//! A function's settings, and the limits that AWS sets them.
 //! See <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>.
 
 use super::code::Code;
@@ -46,7 +46,7 @@ const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
 
-/// What only Lambda may set. See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
+/// Variables that only Lambda may set. See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
 const RESERVED: [&str; 17] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -100,7 +100,7 @@ impl Config {
 }
 
 // Differs from AWS: function-options: layers, VPCs, file systems, images, tracing, SnapStart and dead-letter queues of functions are refused.
-/// What creates or changes a function. What isn't said stays, or is the default.
+/// The settings in a request that creates or changes a function. Those left out stay, or are the defaults.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Input {
@@ -267,7 +267,7 @@ impl Input {
     }
 }
 
-/// What AWS says of a runtime that it doesn't know, or that this lab leaves out.
+/// AWS's error for a runtime that it doesn't know, or that this lab leaves out.
 fn refused_runtime(runtime: &str) -> ApiError {
     match MANAGED_RUNTIMES.contains(&runtime) {
         true => invalid(format!(

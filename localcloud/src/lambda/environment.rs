@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout, timeout_at, Instant};
 const MAX_START: Duration = Duration::from_secs(10);
 // Differs from AWS: idle-processes: a warm process ends after 5 minutes of the machine's time without an event.
 const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
-/// What a process wrote before it ended is read within this time.
+/// The last lines of a process that has ended are read for so long.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Starts a process for `config`, has it work on `job`, and keeps it for as long as there is more.
@@ -59,7 +59,7 @@ pub async fn run(shared: Arc<Shared>, config: Arc<Config>, slot: Slot, job: Job)
         return;
     }
     let mut init = Some(begun.elapsed());
-    // What it wrote while it started stands before its first invocation in the log.
+    // In the log, its lines from the start stand before the first invocation.
     environment.process.drain().await;
     let mut at_hand = Some(job);
     while let Some(job) = at_hand.take() {
@@ -92,10 +92,10 @@ struct Environment {
 enum Failure {
     Entrypoint(String),
     Exit(ExitStatus),
-    /// What the process reported instead of starting.
+    /// The process reported this instead of starting.
     Init(Bytes),
     Timeout(Duration),
-    /// What the function reported.
+    /// The function reported this.
     Function(Bytes),
     TooLarge,
 }
@@ -112,7 +112,7 @@ impl Failure {
     }
 }
 
-/// What a report says about the costs.
+/// The costs in a report.
 #[derive(Default)]
 struct Figures {
     duration: Duration,
@@ -328,7 +328,8 @@ impl Environment {
     }
 }
 
-/// What a function's role is assumed as. A session's name has two characters at least, a function's may have one.
+/// The name of the session in which a function's role is assumed. It has two characters at least, a function's name may
+/// have one.
 fn session_name(function: &str) -> String {
     match function.len() {
         1 => format!("{function}@lambda_function"),
@@ -438,7 +439,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// What a program needs of this machine's own environment to run at all.
+/// The variables of this machine's own environment without which no program runs.
 fn from_the_machine() -> impl Iterator<Item = (&'static str, OsString)> {
     const NAMES: [&str; 5] = ["PATH", "TMPDIR", "SystemRoot", "TEMP", "TMP"];
     NAMES

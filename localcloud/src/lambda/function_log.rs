@@ -1,4 +1,4 @@
-//! What one process leaves in CloudWatch Logs: its own lines, and Lambda's about each invocation.
+//! One process's lines in CloudWatch Logs: its own, and Lambda's about each invocation.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>, and for the format JSON
 //! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
 

@@ -369,7 +369,7 @@ impl Lambda {
         Ok(Value::Null)
     }
 
-    /// What `/lab/status` says of each.
+    /// The functions, for `/lab/status`.
     pub fn status(&self) -> Value {
         let now = self.0.clock.now();
         let state = self.0.state();

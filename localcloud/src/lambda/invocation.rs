@@ -7,24 +7,25 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// What a function is called with and waited for, and what it answers, at most, in bytes.
+/// The largest event of a caller who waits, and the largest answer, in bytes.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 pub const MAX_PAYLOAD: usize = 6_291_556;
 
-/// What one invocation came to.
+/// The outcome of one invocation.
 #[derive(Debug, Clone)]
 pub struct Invoked {
-    /// What the function answered, or the error that it or Lambda reported, as JSON.
+    /// The function's answer, or the error that it or Lambda reported, as JSON.
     pub payload: Bytes,
     /// The kind of error, `Unhandled`; none when the function answered.
     pub error: Option<String>,
+    /// A UUID; the log calls it `RequestId`.
     pub request_id: String,
     /// The last 4 KB of this invocation's log lines.
     pub log_tail: String,
 }
 
 impl Invoked {
-    /// What the error says, if there was one.
+    /// The error's message, if there was one.
     pub fn message(&self) -> Option<String> {
         self.error.as_ref()?;
         let error: Value = serde_json::from_slice(&self.payload).unwrap_or_default();

@@ -55,7 +55,7 @@ impl Lambda {
     ///
     /// # Errors
     ///
-    /// What AWS answers in its place, or that the operation is not in this lab.
+    /// AWS's own error, or that the operation is not in this lab.
     pub async fn call(
         &self,
         call: &Call<'_>,

@@ -34,7 +34,7 @@ const NAME_GROUP: usize = 11;
 const QUALIFIER_GROUP: usize = 13;
 
 const MAX_QUALIFIER: usize = 128;
-/// What a function is created under, and the name in it.
+/// The longest name or ARN to create a function by, and the longest name in it.
 const MAX_NEW: usize = 140;
 const MAX_NAME: usize = 64;
 

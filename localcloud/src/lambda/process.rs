@@ -17,7 +17,7 @@ use tokio::process::Command;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
-/// What a program writes without a newline is taken as a line when it is so long.
+/// In bytes. Text without a newline is taken as a line when it is so long.
 const MAX_LINE: u64 = 256 * 1024;
 /// A file that was just written can be busy for a moment: another thread was forking and held it open.
 const BUSY_TRIES: u32 = 50;
@@ -230,6 +230,10 @@ fn bound_to_this_process(mut command: Command) -> CommandWrap {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "no library sets this between fork and exec: pre_exec is the way, and it is unsafe"
+)]
 fn die_with_parent(command: &mut Command) {
     use nix::sys::{prctl::set_pdeathsig, signal::Signal};
     use nix::unistd::{getppid, Pid};

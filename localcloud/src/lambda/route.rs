@@ -98,7 +98,7 @@ impl<'a> Call<'a> {
 }
 
 impl Route {
-    /// What stands in the place of `{}`, when the steps are this route's. Empty when it has no such place.
+    /// The step in the place of `{}`, when the steps are this route's. Empty when it has no such place.
     fn subject<'a>(&self, steps: &[&'a str]) -> Option<&'a str> {
         let mut subject = "";
         let mut pattern = self.path.split('/');
@@ -123,8 +123,11 @@ fn is_date(step: &str) -> bool {
 
 /// An answer of the REST API.
 pub struct Answer {
+    /// The HTTP status.
     pub status: u16,
+    /// Those beside the length and the type of the body.
     pub headers: Vec<(&'static str, String)>,
+    /// JSON, or what a function has answered.
     pub body: Bytes,
 }
 

@@ -44,7 +44,7 @@ pub enum Done {
     TooLarge,
 }
 
-/// What the process is to work on.
+/// An event, for the process to work on.
 #[derive(Clone)]
 pub struct Event {
     pub request_id: String,
@@ -73,7 +73,7 @@ impl RuntimeApi {
         })
     }
 
-    /// What goes into `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -30,7 +30,7 @@ const UNRESERVED: usize = 10;
 #[derive(Clone)]
 pub struct Lambda(pub(super) Arc<Shared>);
 
-/// What operations and processes share.
+/// The state that operations and processes share.
 pub struct Shared {
     pub clock: Clock,
     pub feed: Events,
@@ -142,7 +142,7 @@ impl Lambda {
     }
 
     /// Does something while nothing happens to the functions, which it gets as the feed shows them.
-    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Function>) -> T) -> T {
+    pub fn with_snapshot<T>(&self, work: impl FnOnce(Vec<events::Function>) -> T) -> T {
         let state = self.0.state();
         let shown = state.functions.values().map(|function| events::Function {
             function: function.config.name.clone(),

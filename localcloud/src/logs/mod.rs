@@ -13,7 +13,7 @@ use crate::wire::error::ApiError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use request::group_arn;
+pub(crate) use request::group_arn;
 pub use state::Logs;
 
 /// The operations there are.
@@ -36,7 +36,7 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// What AWS answers in its place, or that the operation is not in this lab.
+    /// AWS's own error, or that the operation is not in this lab.
     pub fn call(&self, operation: &str, input: &[u8]) -> Result<Value, ApiError> {
         let input = if input.is_empty() { b"{}" } else { input };
         match operation {

@@ -6,7 +6,7 @@ use crate::wire::error::ApiError;
 
 const MAX_PATTERN: usize = 1024;
 
-/// What a message must look like.
+/// A filter pattern.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Pattern {
     /// All of these are in it.

@@ -1,4 +1,4 @@
-//! What the operations read from a request, pages and tokens, and the errors they share.
+//! Parts of requests, pages and tokens, and errors, that several operations share.
 
 use crate::account;
 use crate::wire::error::{violation, ApiError};
@@ -38,7 +38,7 @@ impl GroupReference {
     }
 }
 
-pub fn group_arn(name: &str) -> String {
+pub(crate) fn group_arn(name: &str) -> String {
     account::arn("logs", format!("log-group:{name}"))
 }
 

@@ -29,7 +29,7 @@ pub struct State {
     pub groups: BTreeMap<String, Group>,
     /// How many events there have been, so that each has a number of its own.
     pub events: u64,
-    /// What all events take.
+    /// The size of all events.
     pub bytes: usize,
 }
 
@@ -63,10 +63,11 @@ impl Event {
     }
 }
 
-/// What an event takes beside its message, in bytes.
+/// The size of an event beside its message, in bytes.
 pub const OVERHEAD: usize = 26;
 
 impl Logs {
+    /// No log groups yet. Each line is told to `feed`.
     pub fn new(clock: Clock, feed: Events) -> Self {
         Self(Arc::new(Inner {
             clock,
@@ -98,7 +99,7 @@ impl Logs {
         }
     }
 
-    pub fn has_group(&self, name: &str) -> bool {
+    pub(crate) fn has_group(&self, name: &str) -> bool {
         self.lock().groups.contains_key(name)
     }
 
@@ -123,7 +124,7 @@ impl Logs {
         (state, now)
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

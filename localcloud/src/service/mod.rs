@@ -9,6 +9,7 @@ use crate::events;
 use crate::faults::Kind;
 use crate::guard::MAX_BODY;
 use crate::lambda;
+use crate::wire::cbor;
 use crate::wire::error::ApiError;
 use crate::wire::json::{Json, JSON_1_0, JSON_1_1};
 use crate::wire::query::{Form, Query};
@@ -114,7 +115,7 @@ impl Service {
 
 /// A request, read as far as that it can be answered in its own protocol.
 struct Request<'a> {
-    /// What the request says, when no service in this lab has that name.
+    /// The name in the request, when no service in this lab has it.
     service: Result<&'static Service, Cow<'a, str>>,
     protocol: Cow<'static, Protocol>,
     call: Call<'a>,
@@ -126,16 +127,16 @@ struct Call<'a> {
     input: Input<'a>,
     /// `http://host` as the caller wrote it, so that queue URLs work from where they were asked for.
     base: String,
-    /// What the call was signed with.
+    /// The key that the call was signed with.
     access_key: Option<&'a str>,
 }
 
-/// What the operation is given, as the service takes it.
+/// The input of the operation, as the service takes it.
 enum Input<'a> {
     Json(Bytes),
     Form(Form),
     Rest(lambda::Call<'a>, &'a HeaderMap, &'a Bytes),
-    /// What was given can't be read.
+    /// The input can't be read.
     Wrong(ApiError),
 }
 
@@ -213,14 +214,23 @@ impl<'a> Request<'a> {
 
     fn json(head: &'a Parts, target: &'a str, body: &'a Bytes) -> Self {
         let (name, operation) = target.split_once('.').unwrap_or((target, ""));
-        let found = find(|id, protocol| id == name && matches!(protocol, Protocol::Json(_)));
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let is_cbor = content_type.is_some_and(|it| it == cbor::CONTENT_TYPE);
+        let is_spoken = |protocol: &Protocol| match protocol {
+            Protocol::Json(_) => !is_cbor,
+            protocol => is_cbor && *protocol == Protocol::Cbor,
+        };
+        let found = find(|id, protocol| id == name && is_spoken(protocol));
         let unknown = || {
-            let content_type = head.headers.get(CONTENT_TYPE);
             let is_1_1 = content_type.is_some_and(|it| it == JSON_1_1);
             let content_type = if is_1_1 { JSON_1_1 } else { JSON_1_0 };
             (name.into(), Protocol::Json(Json::plain(content_type)))
         };
-        Self::new(head, found, unknown, operation, Input::Json(body.clone()))
+        let input = match is_cbor {
+            true => cbor::to_json(body).map_or_else(Input::Wrong, |json| Input::Json(json.into())),
+            false => Input::Json(body.clone()),
+        };
+        Self::new(head, found, unknown, operation, input)
     }
 
     /// `signed_for` is the name of the service in the signature.

@@ -63,7 +63,10 @@ pub static SERVICES: [Service; 7] = [
     },
     Service {
         name: "kinesis",
-        protocols: &[("Kinesis_20131202", Protocol::Json(Json::plain(JSON_1_1)))],
+        protocols: &[
+            ("Kinesis_20131202", Protocol::Json(Json::plain(JSON_1_1))),
+            ("Kinesis_20131202", Protocol::Cbor),
+        ],
         throttle: |operation| match operation {
             "GetRecords" | "GetShardIterator" | "PutRecord" | "PutRecords" => {
                 ("ProvisionedThroughputExceededException", 400)

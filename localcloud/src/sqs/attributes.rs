@@ -3,10 +3,11 @@
 
 use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use super::{errors::invalid_attribute_value, message};
+use crate::quotas;
 use crate::wire::error::ApiError;
 use std::collections::BTreeMap;
 
-/// What `CreateQueue` and `SetQueueAttributes` may say about a queue. Times are in seconds.
+/// The attributes that `CreateQueue` and `SetQueueAttributes` take. Times are in seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub delay: u32,
@@ -25,7 +26,7 @@ pub struct Settings {
     pub fifo: Option<FifoSettings>,
 }
 
-/// What only a FIFO queue has.
+/// Attributes that only a FIFO queue has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FifoSettings {
     pub content_based_deduplication: bool,
@@ -37,11 +38,11 @@ pub struct FifoSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            delay: 0,
+            delay: quotas::DELAY_DEFAULT,
             maximum_message_size: message::MAX_SIZE as u32,
-            retention: 4 * 24 * 60 * 60,
-            wait: 0,
-            visibility_timeout: 30,
+            retention: quotas::RETENTION_DEFAULT,
+            wait: quotas::WAIT_DEFAULT,
+            visibility_timeout: quotas::VISIBILITY_DEFAULT,
             policy: None,
             redrive: None,
             redrive_allow: None,
@@ -113,13 +114,17 @@ impl Settings {
                 })
         };
         match name {
-            "DelaySeconds" => self.delay = number(0, 900)?,
+            "DelaySeconds" => self.delay = number(0, quotas::DELAY_MAX)?,
             "MaximumMessageSize" => {
                 self.maximum_message_size = number(1024, message::MAX_SIZE as u32)?;
             }
-            "MessageRetentionPeriod" => self.retention = number(60, 14 * 24 * 60 * 60)?,
-            "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, 20)?,
-            "VisibilityTimeout" => self.visibility_timeout = number(0, 43_200)?,
+            "MessageRetentionPeriod" => {
+                self.retention = number(quotas::RETENTION_MIN, quotas::RETENTION_MAX)?
+            }
+            "ReceiveMessageWaitTimeSeconds" => self.wait = number(0, quotas::WAIT_MAX)?,
+            "VisibilityTimeout" => {
+                self.visibility_timeout = number(quotas::VISIBILITY_MIN, quotas::VISIBILITY_MAX)?
+            }
             "KmsDataKeyReusePeriodSeconds" => self.kms_reuse = number(60, 86_400)?,
             "SqsManagedSseEnabled" => self.managed_encryption = boolean(name, value)?,
             "KmsMasterKeyId" => {
@@ -189,7 +194,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What `GetQueueAttributes` shows of the settings.
+    /// The settings as `GetQueueAttributes` shows them.
     pub fn shown(&self) -> BTreeMap<&'static str, String> {
         let mut shown = BTreeMap::from([
             ("DelaySeconds", self.delay.to_string()),

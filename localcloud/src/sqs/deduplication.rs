@@ -1,4 +1,4 @@
-//! What a FIFO queue remembers of the last five minutes: the sends, so that a repeated one is taken for the same,
+//! A FIFO queue's memory of the last five minutes: the sends, so that a repeated one is taken for the same,
 //! and the receives, so that one whose answer was lost can be repeated. It remembers a send though the message is
 //! deleted: this is about sending once, not about processing once.
 //!
@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// How long a deduplication id, or a receive's attempt id, is remembered.
-pub const INTERVAL: Millis = 5 * 60 * 1000;
+pub const INTERVAL: Millis = crate::quotas::DEDUPLICATION_INTERVAL;
 
 /// Values that are forgotten five minutes after they came.
 pub struct Memory<K, V> {
@@ -28,7 +28,7 @@ impl<K, V> Default for Memory<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Memory<K, V> {
-    /// What is remembered of `key`.
+    /// The value remembered for `key`, unless it is too old.
     pub fn recall(&mut self, now: Millis, key: &K) -> Option<&V> {
         while let Some((since, _)) = self.by_age.front() {
             if since + INTERVAL > now {

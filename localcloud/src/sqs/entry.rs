@@ -6,7 +6,7 @@ use crate::wire::error::{ApiError, Fault};
 use serde::{Deserialize, Serialize};
 
 /// How many entries a batch may have.
-pub const MAX_ENTRIES: usize = 10;
+pub const MAX_ENTRIES: usize = crate::quotas::BATCH_ENTRIES;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default, bound = "E: Deserialize<'de>")]
@@ -24,7 +24,7 @@ impl<E> Default for BatchRequest<E> {
     }
 }
 
-/// What a batch answers: it succeeds although entries fail.
+/// The answer to a batch: it succeeds although entries fail.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BatchResult<T> {

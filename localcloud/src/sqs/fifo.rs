@@ -11,12 +11,12 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>.
 
 use super::message::Message;
-use super::queue::{MAX_IN_FLIGHT, MAX_TIME_IN_FLIGHT};
+use super::queue::MAX_TIME_IN_FLIGHT;
 use super::receipt::{Receipt, Receipts};
 use super::store::{Counts, Delivery, OverLimit, Passed, Receive, Received, Refusal, Store};
 use crate::clock::Millis;
-use crate::ids;
-use crate::ids::Random;
+use crate::ids::{self, Random};
+use crate::quotas::IN_FLIGHT_FIFO;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Fifo {
     /// The groups that can hand out a message, by the turn of their first one.
     ready: BTreeSet<(Turn, Arc<str>)>,
     // ANCHOR_END: state
-    /// What is delayed or in flight, by the time at which that ends.
+    /// The messages that are delayed or in flight, by the time at which that ends.
     hidden: BTreeSet<(Millis, Sequence)>,
     by_age: BTreeSet<(Millis, Sequence)>,
     in_flight: usize,
@@ -143,7 +143,7 @@ impl Fifo {
         while let Some(sequence) = next {
             let stored = &self.messages[&sequence];
             let is_full =
-                received.deliveries.len() == receive.most || self.in_flight == MAX_IN_FLIGHT;
+                received.deliveries.len() == receive.most || self.in_flight == IN_FLIGHT_FIFO;
             if stored.state.is_delayed() || is_full {
                 break;
             }
@@ -301,7 +301,7 @@ impl Store for Fifo {
         _repeated: &mut dyn FnMut() -> bool,
     ) -> Result<Received, OverLimit> {
         let mut received = Received::default();
-        while received.deliveries.len() < receive.most && self.in_flight < MAX_IN_FLIGHT {
+        while received.deliveries.len() < receive.most && self.in_flight < IN_FLIGHT_FIFO {
             let Some((_, group)) = self.ready.first().cloned() else {
                 break;
             };

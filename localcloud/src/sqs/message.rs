@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A message, or all messages of a batch: 1 MiB.
-pub const MAX_SIZE: usize = 1024 * 1024;
+pub const MAX_SIZE: usize = crate::quotas::MESSAGE_SIZE;
 const MAX_ATTRIBUTES: usize = 10;
 /// How long an attribute's name, and its type, may be.
 const MAX_NAME: usize = 256;
@@ -20,21 +20,29 @@ const MAX_NAME: usize = 256;
 /// A message as it was sent, and how often it was received since.
 #[derive(Clone, Debug)]
 pub struct Message {
+    /// The UUID that a send answers.
     pub id: String,
+    /// As it was sent.
     pub body: String,
+    /// In hexadecimal digits, for the SDKs to compare with their own.
     pub md5_of_body: String,
+    /// Those that the sender gave it.
     pub attributes: Attributes,
     /// `AWSTraceHeader` is the only one there is.
     pub system_attributes: Attributes,
     /// On a FIFO queue, the line it stands in. On a standard queue it names a tenant (fair queues) and orders nothing.
     pub group_id: Option<String>,
+    /// Of a FIFO queue's message: the sender's, or made of the body.
     pub deduplication_id: Option<String>,
     /// A FIFO queue numbers its messages as they come, ever higher.
     pub sequence_number: Option<String>,
     /// Bytes of the body and the attributes' names, types and values.
     pub size: usize,
+    /// By the local cloud's clock.
     pub sent_at: Millis,
+    /// How often it was received.
     pub receives: u32,
+    /// None until it is received.
     pub first_received_at: Option<Millis>,
     /// The ARN of the queue that gave this message up.
     pub dead_letter_source: Option<String>,
@@ -61,8 +69,10 @@ pub type Attributes = BTreeMap<String, Value>;
 #[serde(rename_all = "PascalCase")]
 pub struct Value {
     #[serde(default)]
+    /// `String`, `Number` or `Binary`, and what the sender puts behind a dot.
     pub data_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of a `String` or a `Number`.
     pub string_value: Option<String>,
     /// Base64, as it travels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,6 +226,7 @@ pub fn size_of(attributes: &Attributes) -> usize {
         .sum()
 }
 
+/// In hexadecimal digits.
 pub fn md5_of_body(body: &str) -> String {
     hex(Md5::digest(body.as_bytes()).as_slice())
 }

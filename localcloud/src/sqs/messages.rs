@@ -13,6 +13,7 @@ use super::store::{Delivery, OverLimit, Poll, Receive, Received, Refusal};
 use crate::clock::Millis;
 use crate::events::{self, Event};
 use crate::faults::Kind;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -32,7 +33,7 @@ pub struct SendMessageRequest {
     message_group_id: Option<String>,
 }
 
-/// What a send answers. The MD5s are those the SDKs compare with their own.
+/// The answer to a send. The SDKs compare the MD5s with their own.
 #[derive(Serialize)]
 pub struct SendMessageResult {
     #[serde(rename = "Id", skip_serializing_if = "String::is_empty")]
@@ -92,12 +93,12 @@ impl Shared {
         let messages = input.entries.len();
         self.check_quota(state.queue(name, now)?, now, "SendMessage", messages)?;
         check_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
-        if total > message::MAX_SIZE {
+        if total > quotas::BATCH_SIZE {
             return Err(sqs_error(
                 "BatchRequestTooLong",
                 format!(
                     "Batch requests cannot be longer than {} bytes. You have sent {total} bytes.",
-                    message::MAX_SIZE
+                    quotas::BATCH_SIZE
                 ),
             ));
         }
@@ -339,7 +340,7 @@ impl QueueRecord {
             "DelaySeconds",
             delay,
             self.settings.delay,
-            (0, 900),
+            (0, quotas::DELAY_MAX),
             "DelaySeconds must be >= 0 and <= 900.",
         )?;
         let deduplication_id = self.deduplication_id(&send)?;
@@ -398,7 +399,7 @@ impl QueueRecord {
         Ok(sent)
     }
 
-    /// What a FIFO queue knows this send by; a standard queue takes no such thing.
+    /// The id by which a FIFO queue knows this send again; a standard queue takes none.
     fn deduplication_id(&self, send: &SendMessageRequest) -> Result<Option<String>, ApiError> {
         let wrong_type = |parameter: &str, value: &str| {
             invalid_parameter(format!(
@@ -428,7 +429,7 @@ impl QueueRecord {
         }
     }
 
-    /// What makes a FIFO queue refuse a batch as a whole, though a single entry has the fault.
+    /// Refuses a whole batch for the faults of a single entry for which AWS does so, in a FIFO queue.
     fn check_entries(&self, entries: &[SendMessageRequest]) -> Result<(), ApiError> {
         let Some(fifo) = &self.settings.fifo else {
             return Ok(());

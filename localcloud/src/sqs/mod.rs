@@ -21,7 +21,7 @@ mod receipt;
 mod received;
 mod record;
 mod redrive;
-pub mod shapes;
+pub(crate) mod shapes;
 mod state;
 pub mod store;
 
@@ -52,6 +52,7 @@ pub const OPERATIONS: [&str; shapes::OPERATIONS.len()] = {
 pub struct Sqs(Arc<Shared>);
 
 impl Sqs {
+    /// No queues yet. The seed decides on which host a message is kept, and which ones a short poll asks.
     pub fn new(clock: Clock, events: Events, faults: Faults, seed: u64) -> Self {
         Self(Arc::new(Shared::new(clock, events, faults, seed)))
     }
@@ -139,7 +140,7 @@ impl Sqs {
         }
     }
 
-    /// What a poller of the cloud's own receives: up to `most` messages from all hosts, at once, with all they have, as
+    /// Receives for a poller of the cloud's own: up to `most` messages from all hosts, at once, with all they have, as
     /// `ReceiveMessage` shows them.
     ///
     /// # Errors

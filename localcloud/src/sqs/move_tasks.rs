@@ -82,7 +82,7 @@ pub struct ListMessageMoveTasksResultEntry {
     started_timestamp: Millis,
 }
 
-/// What a task's handle is, in Base64.
+/// The text of a task's handle, before Base64.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Handle {

@@ -23,9 +23,9 @@ pub const HOSTS: usize = 8;
 /// How many of them a short poll asks.
 pub const HOSTS_OF_A_SHORT_POLL: usize = 5;
 /// How many messages of a queue may be in flight.
-pub const MAX_IN_FLIGHT: usize = 120_000;
+pub const MAX_IN_FLIGHT: usize = crate::quotas::IN_FLIGHT_STANDARD;
 /// How long a message may stay in flight after a receive, however often that is extended.
-pub const MAX_TIME_IN_FLIGHT: Millis = 12 * 60 * 60 * 1000;
+pub const MAX_TIME_IN_FLIGHT: Millis = crate::quotas::VISIBILITY_MAX as Millis * 1000;
 
 /// A message's place in the order in which the queue took them in.
 type Sequence = u64;
@@ -35,12 +35,12 @@ pub struct Queue {
     // ANCHOR: state
     /// Every message of the queue, whatever its state.
     messages: HashMap<Sequence, Stored>,
-    /// What is visible, host by host.
+    /// The visible messages, host by host.
     hosts: [BTreeSet<Sequence>; HOSTS],
-    /// What is delayed or in flight, by the time at which it becomes visible.
+    /// The messages that are delayed or in flight, by the time at which they become visible.
     hidden: BTreeSet<(Millis, Sequence)>,
     // ANCHOR_END: state
-    /// What there is, by the time it was sent: the retention period removes from the front.
+    /// All messages, by the time they were sent: the retention period removes from the front.
     by_age: BTreeSet<(Millis, Sequence)>,
     in_flight: usize,
     bytes: usize,

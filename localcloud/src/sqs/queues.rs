@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// A deleted queue's name is free again, and a queue can be purged again, after this long.
-const ONE_MINUTE: Millis = 60_000;
+const ONE_MINUTE: Millis = crate::quotas::DELETED_NAME_BLOCKED;
 const MAX_TAGS: usize = 50;
 
 #[derive(Deserialize)]

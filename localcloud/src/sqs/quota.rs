@@ -2,11 +2,12 @@
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
 
 use crate::clock::Millis;
+use crate::quotas;
 
-const CALLS_A_SECOND: usize = 300;
-const MESSAGES_A_SECOND: usize = 3000;
+const CALLS_A_SECOND: usize = quotas::FIFO_CALLS;
+const MESSAGES_A_SECOND: usize = quotas::FIFO_MESSAGES;
 
-/// What was used of it in the present second.
+/// The part of the quota that is used up in the present second.
 #[derive(Default)]
 pub struct Quota {
     second: Millis,

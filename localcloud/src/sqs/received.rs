@@ -1,4 +1,4 @@
-//! What a receive asks for, within its limits, and how it shows the messages it brings.
+//! The parameters of a receive and their limits, and how it shows the messages it brings.
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.
 
 use super::attributes::Settings;
@@ -6,6 +6,7 @@ use super::errors::in_range;
 use super::message::{self, check_token, Message};
 use super::store::{Delivery, Poll, Receive};
 use crate::clock::Millis;
+use crate::quotas;
 use crate::wire::error::ApiError;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub struct ReceiveMessageRequest {
     pub receive_request_attempt_id: Option<String>,
 }
 
-/// What a receive answers.
+/// The answer to a receive.
 pub struct ReceiveMessageResult {
     pub request: ReceiveMessageRequest,
     pub deliveries: Vec<Delivery>,
@@ -84,14 +85,14 @@ impl ReceiveMessageRequest {
             "MaxNumberOfMessages",
             self.max_number_of_messages,
             1,
-            (1, 10),
+            (1, quotas::RECEIVE_MAX),
             "Must be between 1 and 10, if provided.",
         )?;
         let wait = in_range(
             "WaitTimeSeconds",
             self.wait_time_seconds,
             settings.wait,
-            (0, 20),
+            (0, quotas::WAIT_MAX),
             "Must be >= 0 and <= 20, if provided.",
         )?;
         if let Some(id) = &self.receive_request_attempt_id {
@@ -168,7 +169,7 @@ impl ReceiveMessageRequest {
     }
 }
 
-/// What a receive may ask for: `All`, then each by its name.
+/// The names that a receive may ask for: `All`, then each by its own.
 const SYSTEM_ATTRIBUTES: [&str; 10] = [
     "All",
     "SenderId",
@@ -204,7 +205,7 @@ pub fn visibility_timeout(seconds: Option<i64>, default: u32) -> Result<Millis, 
         "VisibilityTimeout",
         seconds,
         default,
-        (0, 43_200),
+        (quotas::VISIBILITY_MIN, quotas::VISIBILITY_MAX),
         "Must be between 0 and 43200, if provided.",
     )?;
     Ok(Millis::from(seconds) * 1000)

@@ -1,4 +1,4 @@
-//! What is known of one queue: its messages, its settings, and who is told when something happens to it.
+//! One queue: its messages, its settings, and who is told when something happens to it.
 
 use super::attributes::Settings;
 use super::deduplication::Memory;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// What a message takes beside its own bytes.
+/// The size of a message beside its own bytes.
 pub const OVERHEAD: usize = 512;
 
 /// A queue and what is known of it.
@@ -24,7 +24,7 @@ pub struct QueueRecord {
     pub readers: HashMap<String, String>,
     pub settings: Settings,
     pub store: Box<dyn Store>,
-    /// What a FIFO queue remembers for five minutes; none for a standard queue.
+    /// A FIFO queue's memory of five minutes; none for a standard queue.
     pub fifo: Option<Memories>,
     pub tags: BTreeMap<String, String>,
     pub created_at: Millis,
@@ -36,7 +36,7 @@ pub struct QueueRecord {
 
 #[derive(Default)]
 pub struct Memories {
-    /// What the first send with a deduplication id was answered, by the id and, if that is its scope, the group.
+    /// The answer to the first send with a deduplication id, by the id and, if that is its scope, the group.
     pub sends: Memory<(Option<String>, String), FirstSend>,
     /// The receipt handles of a receive, by its `ReceiveRequestAttemptId`.
     pub receives: Memory<String, Vec<String>>,

@@ -1,4 +1,4 @@
-//! What each operation takes and returns: its members by their names in JSON, and where they differ, in the query
+//! The input and the output of each operation: its members by their names in JSON, and where they differ, in the query
 //! protocol. The operations themselves take and return JSON.
 //!
 //! See <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>, and for the query

@@ -9,9 +9,9 @@ use crate::clock::{Clock, Millis};
 use crate::events::Events;
 use crate::faults::{Faults, Kind};
 use crate::ids;
+use crate::ids::Random;
 use crate::lock::lock;
 use crate::wire::error::ApiError;
-use crate::ids::Random;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 

@@ -1,4 +1,4 @@
-//! What a standard and a FIFO queue have in common, as their operations see them.
+//! The common part of a standard and a FIFO queue, as their operations see them.
 
 use super::message::Message;
 use crate::clock::Millis;
@@ -15,6 +15,7 @@ pub enum Poll {
 
 /// One receive.
 pub struct Receive {
+    /// Which hosts it asks.
     pub poll: Poll,
     /// 1 to 10 messages.
     pub most: usize,
@@ -26,13 +27,16 @@ pub struct Receive {
 
 /// A message in a receiver's hands.
 pub struct Delivery {
+    /// The message, as it is after this receive.
     pub message: Arc<Message>,
+    /// Deletes this delivery, or changes its visibility timeout.
     pub receipt_handle: String,
 }
 
-/// What a receive brings.
+/// The outcome of a receive.
 #[derive(Default)]
 pub struct Received {
+    /// In the order in which they are answered.
     pub deliveries: Vec<Delivery>,
     /// Messages that were received too often, taken out of the queue: they belong to its dead-letter queue.
     pub dead: Vec<Arc<Message>>,
@@ -40,7 +44,7 @@ pub struct Received {
     pub copies: Vec<Arc<Message>>,
 }
 
-/// What the passing of time did.
+/// The changes that the passing of time made.
 #[derive(Default)]
 pub struct Passed {
     /// Messages that became visible.
@@ -69,8 +73,11 @@ pub enum Refusal {
 /// How many messages are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Can be received now.
     pub visible: usize,
+    /// Received, and neither deleted nor back.
     pub in_flight: usize,
+    /// Sent, and not to be received yet.
     pub delayed: usize,
 }
 
@@ -146,6 +153,7 @@ pub trait Store: Send {
     /// hidden.
     fn list(&self, most: usize) -> Vec<(Arc<Message>, Option<Millis>)>;
 
+    /// How many messages there are, by their state.
     fn counts(&self) -> Counts;
 
     /// The size of all messages.

@@ -5,7 +5,9 @@ use std::fmt;
 /// Who is at fault, as the query protocol names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// The caller: the request is wrong, and will be when it is sent again.
     Sender,
+    /// AWS, or here the local cloud.
     Receiver,
 }
 
@@ -19,9 +21,11 @@ pub struct ApiError {
     pub code: String,
     /// The shape's name in the JSON protocol, such as `QueueDoesNotExist`. Often the same as the code.
     pub shape: String,
+    /// In AWS's words, as far as they are known.
     pub message: String,
-    /// What the query protocol says instead of the message, where AWS's protocols differ.
+    /// The message in the query protocol, where AWS's protocols differ.
     pub query_message: Option<&'static str>,
+    /// Only the query protocol tells it.
     pub fault: Fault,
 }
 
@@ -50,6 +54,7 @@ impl ApiError {
         self
     }
 
+    /// The same error with a status other than 400.
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
@@ -70,7 +75,7 @@ impl ApiError {
         Self::sender(code, message)
     }
 
-    /// What every service answers when it is asked for an operation that the lab leaves out.
+    /// Every service's answer to an operation that the lab leaves out.
     pub fn not_in_this_lab(service: &str, operation: &str) -> Self {
         Self::sender(
             "UnknownOperationException",

@@ -13,7 +13,7 @@ use serde_json::json;
 pub struct Json {
     /// Such as `application/x-amz-json-1.0`.
     pub content_type: &'static str,
-    /// What stands before the names of its errors, such as `com.amazonaws.sqs`. Kinesis names them without.
+    /// The prefix of the names of its errors, such as `com.amazonaws.sqs`. Kinesis names them without.
     pub namespace: Option<&'static str>,
     /// Whether the header `x-amzn-query-error` gives the code of the query protocol, by which SDKs type the errors of a
     /// service that once spoke it.

@@ -1,11 +1,12 @@
 //! How requests and answers are written: `json` is AWS JSON 1.0 and 1.1, `query` takes a form and answers in XML, `rest`
-//! is JSON under paths of its own. Each protocol writes answers and errors alike, so that a service returns an [`Output`]
-//! or an [`ApiError`](error::ApiError) and knows nothing of HTTP.
+//! is JSON under paths of its own, `cbor` is AWS JSON in CBOR. Each protocol writes answers and errors alike, so that a
+//! service returns an `Output` or an [`error::ApiError`] and knows nothing of HTTP.
 
+pub mod cbor;
 pub mod error;
-pub mod json;
+pub(crate) mod json;
 pub mod query;
-pub mod rest;
+pub(crate) mod rest;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,14 +14,14 @@ use error::ApiError;
 use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::{Response, StatusCode};
 
-/// What an operation returns, for its protocol to write.
-pub struct Output {
+/// The answer of an operation, for its protocol to write.
+pub(crate) struct Output {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub content: Content,
 }
 
-pub enum Content {
+pub(crate) enum Content {
     /// The operation returns nothing.
     None,
     /// A JSON document; of a service that speaks the query protocol only, the XML inside its result.
@@ -53,8 +54,9 @@ impl Output {
 
 /// One of the protocols, as a service speaks it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     Json(json::Json),
+    Cbor,
     Query(query::Query),
     Rest(rest::Rest),
 }
@@ -69,6 +71,7 @@ impl Protocol {
     ) -> Response<Body> {
         let mut response = match self {
             Self::Json(json) => json.answer(outcome),
+            Self::Cbor => cbor::answer(outcome),
             Self::Query(query) => query.answer(operation, outcome, request_id),
             Self::Rest(rest) => rest.answer(outcome, request_id),
         };
@@ -77,7 +80,11 @@ impl Protocol {
     }
 }
 
-pub fn respond(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+pub(crate) fn respond(
+    status: u16,
+    content_type: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     let content_type = HeaderValue::from_static(content_type);

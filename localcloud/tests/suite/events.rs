@@ -1,11 +1,11 @@
 //! The feed of the local cloud: every kind of event, in order, without a gap or a repeat, and the same story as the
 //! state tells that a newcomer gets.
 
-use crate::support::feed::Feed;
 use crate::support::functions::{create_function, create_role, invoke, lambda, settled};
 use crate::support::model::cases;
 use crate::support::*;
 use base64::prelude::{Engine, BASE64_STANDARD};
+use localcloud::testing::Feed;
 use localcloud::LocalCloud;
 use proptest::prelude::*;
 use serde_json::{json, Value};
@@ -291,9 +291,16 @@ fn faults_tell_when_they_strike_and_a_copy_has_a_name_of_its_own() {
 
 #[test]
 fn a_stream_has_its_story_told() {
-    let cloud = start_patient();
+    // A shard throttles within a second: it is over when the test says so.
+    let cloud = start_stopped();
     let (mut feed, _) = listen(&cloud);
-    create_stream(&cloud, "s", 1);
+    kinesis(
+        &cloud,
+        "CreateStream",
+        json!({"StreamName": "s", "ShardCount": 1}),
+    );
+    cloud.clock().advance(Duration::from_secs(1));
+    let mut told = feed.until(is("stream-created"));
     let put = |key: &str, data: &str| {
         let data = BASE64_STANDARD.encode(data);
         let input = json!({"StreamName": "s", "PartitionKey": key, "Data": data});
@@ -305,6 +312,7 @@ fn a_stream_has_its_story_told() {
         json!({"StreamName": "s", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
     let iterator = kinesis(&cloud, "GetShardIterator", iterator);
     let get = json!({"ShardIterator": iterator["ShardIterator"], "Limit": 1});
+    cloud.clock().advance(Duration::from_millis(10));
     let second = put("k", &"zwei".repeat(50));
     kinesis(&cloud, "GetRecords", get.clone());
     for _ in 0..4 {
@@ -313,7 +321,9 @@ fn a_stream_has_its_story_told() {
     kinesis_error(&cloud, "GetRecords", get);
     let split = json!({"StreamName": "s", "ShardToSplit": shard, "NewStartingHashKey": "1000"});
     kinesis(&cloud, "SplitShard", split);
-    let told = feed.until(is("resharded"));
+    cloud.clock().advance(Duration::from_secs(1));
+    told.extend(feed.until(is("resharded")));
+    told.retain(|event| event["kind"] != "clock");
     assert_eq!(
         kinds(&told),
         [
@@ -370,14 +380,19 @@ fn a_stream_has_its_story_told() {
     let consumer = kinesis(&cloud, "RegisterStreamConsumer", input);
     let state =
         |state: &str| json!({"kind": "consumer", "stream": "s", "consumer": "c", "state": state});
-    assert_eq!(timeless(feed.next()), state("CREATING"));
-    assert_eq!(timeless(feed.next()), state("ACTIVE"));
+    let next = |feed: &mut Feed| {
+        let mut events = feed.until(|event| event["kind"] != "clock");
+        timeless(events.pop().expect("an event"))
+    };
+    assert_eq!(next(&mut feed), state("CREATING"));
+    cloud.clock().advance(Duration::from_secs(1));
+    assert_eq!(next(&mut feed), state("ACTIVE"));
     let start = json!({"Type": "TRIM_HORIZON"});
     let input = json!({"ConsumerARN": consumer["Consumer"]["ConsumerARN"], "ShardId": shard, "StartingPosition": start});
     let subscribed = thread::scope(|scope| {
         // It ends with the shard.
         scope.spawn(|| kinesis_raw(&cloud, "SubscribeToShard", input.to_string().as_bytes()));
-        timeless(feed.next())
+        next(&mut feed)
     });
     assert_eq!(
         subscribed,
@@ -388,14 +403,15 @@ fn a_stream_has_its_story_told() {
         "DeregisterStreamConsumer",
         json!({"StreamARN": arn, "ConsumerName": "c"}),
     );
-    assert_eq!(timeless(feed.next()), state("DELETING"));
+    assert_eq!(next(&mut feed), state("DELETING"));
     kinesis(
         &cloud,
         "DeleteStream",
         json!({"StreamName": "s", "EnforceConsumerDeletion": true}),
     );
+    cloud.clock().advance(Duration::from_secs(1));
     assert_eq!(
-        timeless(feed.next()),
+        next(&mut feed),
         json!({"kind": "stream-deleted", "stream": "s"})
     );
 }
@@ -472,7 +488,7 @@ fn a_function_and_its_mapping_have_their_story_told() {
         states.map(timeless).collect::<Vec<_>>(),
         [state("Deleting"), state("Deleted")]
     );
-    // What is set anew ends the processes that wait.
+    // A new setting ends the processes that wait.
     let path = "/2015-03-31/functions/f";
     lambda(
         &cloud,
@@ -582,6 +598,13 @@ fn a_listener_goes_on_where_it_stopped() {
 
 #[test]
 fn who_was_away_for_too_long_or_is_too_slow_begins_anew() {
+    crate::support::unless_green(
+        "who_was_away_for_too_long_or_is_too_slow_begins_anew",
+        whoever_was_away_for_too_long_or_is_too_slow_begins_anew,
+    );
+}
+
+fn whoever_was_away_for_too_long_or_is_too_slow_begins_anew() {
     let cloud = start_patient();
     let queue = create_queue(&cloud, "q", json!({}));
     let (mut feed, _) = listen(&cloud);
@@ -632,7 +655,7 @@ fn only_so_many_may_listen_and_the_feed_ends_with_the_cloud() {
     assert_eq!(last.try_next(), None);
 }
 
-/// What a page that folds the events makes of them.
+/// The state that a page makes of the events by folding them.
 #[derive(Debug)]
 struct Fold {
     queues: BTreeMap<String, Value>,
@@ -758,7 +781,7 @@ fn take_message(queue: &mut Value, kind: &str, event: &Value) {
     queue["delayed"] = count("delayed").into();
 }
 
-/// What an event says of a thing.
+/// The attributes of a thing in an event.
 fn attributes(event: &Value) -> Value {
     let mut thing = event.clone();
     let fields = thing.as_object_mut().expect("an object");
@@ -983,11 +1006,18 @@ fn who_joins_while_much_happens_misses_and_repeats_nothing() {
     }
 }
 
+#[test]
+fn who_follows_the_events_knows_what_a_newcomer_is_told() {
+    crate::support::unless_green(
+        "who_follows_the_events_knows_what_a_newcomer_is_told",
+        cases_of_who_follows_the_events_knows_what_a_newcomer_is_told,
+    );
+}
+
 proptest! {
     #![proptest_config(cases(48))]
 
-    #[test]
-    fn who_follows_the_events_knows_what_a_newcomer_is_told(steps in steps()) {
+    fn cases_of_who_follows_the_events_knows_what_a_newcomer_is_told(steps in steps()) {
         let cloud = start_patient();
         let (mut feed, state) = listen(&cloud);
         let mut fold = Fold::of(&state);

@@ -52,7 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..200)
 }
 
-/// What the model knows of a message: a flat list in the order of arrival, nothing clever.
+/// A message in the model: a flat list in the order of arrival, nothing clever.
 #[derive(Debug, Clone)]
 struct Entry {
     id: String,
@@ -96,7 +96,7 @@ impl Model {
         }
     }
 
-    /// What of a group may be handed out, in order: all that stands before the first in flight, and before the first
+    /// The messages of a group that may be handed out, in order: all before the first in flight, and before the first
     /// delayed one. AWS's recorded answers of November 2025 show this rule, not the engine.
     fn free(&self, group: u8) -> Vec<String> {
         let line = self.entries.iter().filter(|entry| entry.group == group);
@@ -314,11 +314,18 @@ fn drain(mut queue: Fifo, mut model: Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn a_fifo_queue_does_what_its_model_does() {
+    crate::support::unless_green(
+        "a_fifo_queue_does_what_its_model_does",
+        cases_of_a_fifo_queue_does_what_its_model_does,
+    );
+}
+
 proptest! {
     #![proptest_config(cases(64))]
 
-    #[test]
-    fn a_fifo_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
+    fn cases_of_a_fifo_queue_does_what_its_model_does(seed in any::<u64>(), steps in steps()) {
         run(seed, steps)?;
     }
 }
@@ -464,7 +471,7 @@ fn what_stands_before_the_message_in_flight_comes_again() {
 }
 
 /// Asserted on AWS by tests of the public repository localstack/localstack, with a timeout of 0 and with one that ran out.
-/// What comes back stands behind what is there, so the other group is first.
+/// A message that comes back stands behind those that are there, so the other group is first.
 #[test]
 fn the_first_comes_again_while_the_second_is_in_flight() {
     for timeout in [0, 1] {
@@ -522,7 +529,7 @@ fn what_is_given_back_waits_for_what_is_in_flight_before_it() {
     assert_eq!(bodies(&receive_short(&cloud, &queue)), ["a3"]);
 }
 
-/// What a wrong partial failure does: the third is done before the first.
+/// A wrong partial failure: the third is done before the first.
 #[test]
 fn a_deletion_out_of_the_middle_lets_later_messages_overtake() {
     let cloud = start_stopped();

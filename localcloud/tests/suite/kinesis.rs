@@ -1,8 +1,8 @@
 //! Kinesis over HTTP: every operation, the limits of a shard, iterators and their end, and fan-out.
 
 use crate::support::{
-    active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start,
-    start_patient, start_slow,
+    active, create_stream, exchange, kinesis, kinesis_error, kinesis_raw, request, start_patient,
+    start_stopped, status, Answer,
 };
 use base64::prelude::{Engine, BASE64_STANDARD};
 use localcloud::faults::{Fault, Kind};
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
+/// How long a consumer is made or deleted.
+const CONSUMER_CHANGES: Duration = Duration::from_millis(500);
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
 fn put(cloud: &LocalCloud, key: &str, data: &str) -> Value {
@@ -73,15 +75,9 @@ fn pause(cloud: &LocalCloud) {
     cloud.clock().advance(Duration::from_secs(1));
 }
 
-/// Asks until the answer is an error, and gives its type and message.
+/// Moves the clock to where a deletion is done; gives the type and the message of the error that is the answer then.
 fn gone(cloud: &LocalCloud, operation: &str, input: Value) -> (String, String) {
-    let is_there = || kinesis_raw(cloud, operation, input.to_string().as_bytes()).status == 200;
-    let mut times = 0;
-    while is_there() {
-        times += 1;
-        assert!(times < 500, "{operation} {input}: still there");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    cloud.clock().advance(CONSUMER_CHANGES);
     kinesis_error(cloud, operation, input)
 }
 
@@ -115,7 +111,7 @@ fn text(value: &Value) -> &str {
 
 #[test]
 fn a_stream_is_created_described_listed_and_deleted() {
-    let cloud = start_slow();
+    let cloud = start_stopped();
     let create = json!({"StreamName": "s", "ShardCount": 2, "Tags": {"team": "a"}});
     let answer = kinesis_raw(&cloud, "CreateStream", create.to_string().as_bytes());
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
@@ -169,7 +165,7 @@ fn a_stream_is_created_described_listed_and_deleted() {
 
 #[test]
 fn streams_and_shards_are_listed_in_pages() {
-    let cloud = start();
+    let cloud = start_stopped();
     for name in ["c", "a", "b"] {
         kinesis(
             &cloud,
@@ -235,7 +231,7 @@ fn streams_and_shards_are_listed_in_pages() {
 
 #[test]
 fn a_token_names_its_stream_for_five_minutes() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 3);
     let page = json!({"StreamName": "s", "MaxResults": 1});
     let first = kinesis(&cloud, "ListShards", page);
@@ -262,7 +258,7 @@ fn a_token_names_its_stream_for_five_minutes() {
 
 #[test]
 fn a_record_goes_to_the_shard_of_its_key_and_comes_back_as_it_was() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 2);
     // MD5("alice") begins with 6, MD5("bob") with 9: the lower and the upper half.
     let alice = put(&cloud, "alice", "one");
@@ -310,21 +306,34 @@ fn a_record_goes_to_the_shard_of_its_key_and_comes_back_as_it_was() {
             "InvalidArgumentException",
         ),
         (
+            json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "ExplicitHashKey": "00"}),
+            "ValidationException",
+        ),
+        (
+            json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "ExplicitHashKey": "+1"}),
+            "ValidationException",
+        ),
+        (
+            json!({"StreamName": "s", "Records": [{"PartitionKey": "k", "Data": "eA==", "ExplicitHashKey": "01"}]}),
+            "ValidationException",
+        ),
+        (
             json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "SequenceNumberForOrdering": "1".repeat(60)}),
             "InvalidArgumentException",
         ),
     ] {
-        assert_eq!(
-            kinesis_error(&cloud, "PutRecord", wrong.clone()).0,
-            code,
-            "{wrong}"
-        );
+        let operation = match wrong["Records"].is_null() {
+            true => "PutRecord",
+            false => "PutRecords",
+        };
+        let answered = kinesis_error(&cloud, operation, wrong.clone()).0;
+        assert_eq!(answered, code, "{wrong}");
     }
 }
 
 #[test]
 fn the_five_iterators_begin_where_they_say() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     let start_of_all = cloud.clock().now();
     let numbers: Vec<_> = (0..4)
@@ -335,6 +344,7 @@ fn the_five_iterators_begin_where_they_say() {
         .collect();
     let from = |kind: &str, more: Value| iterator_with(&cloud, &id(0), kind, more);
     let at = |millis: u64| json!({"Timestamp": millis as f64 / 1000.0});
+    cloud.clock().advance(Duration::from_millis(500));
     let all = get(&cloud, &from("TRIM_HORIZON", json!({})));
     let third = all["Records"][2]["ApproximateArrivalTimestamp"].clone();
     let latest = from("LATEST", json!({}));
@@ -409,7 +419,7 @@ fn the_five_iterators_begin_where_they_say() {
 
 #[test]
 fn iterators_lead_on_without_a_gap_and_say_how_far_behind_they_are() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     let mut next = iterator(&cloud, &id(0), "LATEST");
     let mut seen = Vec::new();
@@ -443,7 +453,7 @@ fn iterators_lead_on_without_a_gap_and_say_how_far_behind_they_are() {
 
 #[test]
 fn an_iterator_expires_after_five_minutes_of_the_labs_clock() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     put(&cloud, "k", "x");
     let old = iterator(&cloud, &id(0), "TRIM_HORIZON");
@@ -459,6 +469,9 @@ fn an_iterator_expires_after_five_minutes_of_the_labs_clock() {
     );
     assert!(message.contains(" UTC 20"), "{message}");
     get(&cloud, text(&answer["NextShardIterator"]));
+    // Some shells leave the quotes of the JSON on.
+    let quoted = format!("\"{}\"", iterator(&cloud, &id(0), "TRIM_HORIZON"));
+    assert_eq!(data(&get(&cloud, &quoted)), ["x"]);
     for wrong in ["", "x", "AAAA"] {
         let (code, _) = kinesis_error(&cloud, "GetRecords", json!({ "ShardIterator": wrong }));
         assert!(
@@ -473,7 +486,7 @@ fn an_iterator_expires_after_five_minutes_of_the_labs_clock() {
 
 #[test]
 fn records_go_when_their_retention_is_over_by_the_labs_clock() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     put(&cloud, "k", "old");
     cloud.clock().advance(Duration::from_secs(20 * 3600));
@@ -504,7 +517,7 @@ fn records_go_when_their_retention_is_over_by_the_labs_clock() {
 
 #[test]
 fn a_shard_takes_a_mebibyte_a_second() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     put_bytes(&cloud, "s", 500_000).expect("it has room");
     put_bytes(&cloud, "s", 500_000).expect("it has room");
@@ -528,14 +541,13 @@ fn a_shard_takes_a_mebibyte_a_second() {
 
 #[test]
 fn put_records_says_which_entries_failed() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     let records: Vec<_> = (0..500)
         .map(|_| json!({"PartitionKey": "k", "Data": "eA=="}))
         .collect();
     let input = json!({"StreamName": "s", "Records": records});
     let failed = || {
-        // The clock's second may end between two calls, so that all is measured in one.
         let answer = kinesis(&cloud, "PutRecords", input.clone());
         let records = answer["Records"].as_array().expect("records");
         assert_eq!(records.len(), 500);
@@ -551,11 +563,7 @@ fn put_records_says_which_entries_failed() {
         assert_eq!(answer["FailedRecordCount"], refused);
         refused
     };
-    let began = Instant::now();
-    let outcome = [failed(), failed(), failed()];
-    if began.elapsed() < Duration::from_secs(1) {
-        assert_eq!(outcome, [0, 0, 500]);
-    }
+    assert_eq!([failed(), failed(), failed()], [0, 0, 500]);
     pause(&cloud);
     put(&cloud, "k", "one first");
     assert_eq!([failed(), failed()], [0, 1]);
@@ -579,7 +587,7 @@ fn put_records_says_which_entries_failed() {
 
 #[test]
 fn records_and_batches_have_their_largest_size() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     const MIB: usize = 1024 * 1024;
     let invalid = || Err("ValidationException".to_owned());
@@ -609,22 +617,15 @@ fn records_and_batches_have_their_largest_size() {
 
 #[test]
 fn a_shard_answers_five_reads_a_second() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 2);
     let it = iterator(&cloud, &id(0), "TRIM_HORIZON");
     let other = iterator(&cloud, &id(1), "TRIM_HORIZON");
-    let began = Instant::now();
     for _ in 0..5 {
         get(&cloud, &it);
     }
-    let sixth = kinesis_raw(
-        &cloud,
-        "GetRecords",
-        json!({ "ShardIterator": it }).to_string().as_bytes(),
-    );
-    if began.elapsed() < Duration::from_secs(1) {
-        assert_eq!(sixth.json()["__type"], THROTTLED);
-    }
+    let sixth = json!({ "ShardIterator": it });
+    assert_eq!(kinesis_error(&cloud, "GetRecords", sixth).0, THROTTLED);
     get(&cloud, &other);
     pause(&cloud);
     get(&cloud, &it);
@@ -632,7 +633,7 @@ fn a_shard_answers_five_reads_a_second() {
 
 #[test]
 fn a_shard_gives_two_mebibytes_a_second_and_ten_at_once() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     for _ in 0..12 {
         put_bytes(&cloud, "s", 1_000_000).expect("a record");
@@ -652,10 +653,13 @@ fn a_shard_gives_two_mebibytes_a_second_and_ten_at_once() {
     assert_eq!(read(1), Err(THROTTLED.to_owned()), "3 MB in this second");
     cloud.clock().advance(Duration::from_secs(2));
     assert_eq!(read(10_000), Ok(10), "10 MiB in one call");
-    // Well within the five seconds: a call of 10 MiB may itself take more than one.
-    cloud.clock().advance(Duration::from_secs(2));
-    assert_eq!(read(1), Err(THROTTLED.to_owned()), "for five seconds");
-    cloud.clock().advance(Duration::from_secs(3));
+    cloud.clock().advance(Duration::from_millis(4700));
+    assert_eq!(
+        read(1),
+        Err(THROTTLED.to_owned()),
+        "for nearly five seconds"
+    );
+    cloud.clock().advance(Duration::from_millis(300));
     assert_eq!(read(1), Ok(1));
 }
 
@@ -681,7 +685,7 @@ fn drain(cloud: &LocalCloud, shard: &str) -> (Vec<String>, Vec<Value>) {
 
 #[test]
 fn split_and_merged_shards_end_with_their_children() {
-    let cloud = start_slow();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     put(&cloud, "k", "before");
     let half = (1u128 << 127).to_string();
@@ -711,13 +715,23 @@ fn split_and_merged_shards_end_with_their_children() {
     assert_eq!(children[0]["ParentShards"], json!([id(0)]));
     assert_eq!(children[1]["HashKeyRange"]["StartingHashKey"], half);
     assert_eq!(shards(&cloud, json!({"Type": "AT_LATEST"})).len(), 2);
-    assert_eq!(shards(&cloud, json!({"Type": "AT_TRIM_HORIZON"})).len(), 3);
+    assert_eq!(
+        shards(&cloud, json!({"Type": "FROM_TRIM_HORIZON"})).len(),
+        3
+    );
+    let first = shards(&cloud, json!({"Type": "AT_TRIM_HORIZON"}));
+    assert_eq!((first.len(), &first[0]["ShardId"]), (1, &json!(id(0))));
     assert_eq!(
         shards(&cloud, json!({"Type": "AFTER_SHARD_ID", "ShardId": id(1)})).len(),
         1
     );
-    let again = kinesis_error(&cloud, "SplitShard", split).0;
+    let (again, message) = kinesis_error(&cloud, "SplitShard", split);
     assert_eq!(again, "InvalidArgumentException", "a closed shard");
+    assert_eq!(
+        message,
+        "Shard shardId-000000000000 in stream s under account 000000000000 has already been merged or split, and thus is \
+         not eligible for merging or splitting."
+    );
 
     let merge = json!({"StreamName": "s", "ShardToMerge": id(1), "AdjacentShardToMerge": id(2)});
     kinesis(&cloud, "MergeShards", merge);
@@ -740,7 +754,7 @@ fn split_and_merged_shards_end_with_their_children() {
 
 #[test]
 fn the_number_of_shards_changes_by_splits_and_merges() {
-    let cloud = start_slow();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 2);
     let update = |target: u32| json!({"StreamName": "s", "TargetShardCount": target, "ScalingType": "UNIFORM_SCALING"});
     let answer = kinesis(&cloud, "UpdateShardCount", update(4));
@@ -785,7 +799,7 @@ fn the_number_of_shards_changes_by_splits_and_merges() {
 
 #[test]
 fn on_demand_streams_begin_with_four_shards_that_are_not_yours_to_change() {
-    let cloud = start();
+    let cloud = start_stopped();
     kinesis(
         &cloud,
         "CreateStream",
@@ -813,9 +827,19 @@ fn on_demand_streams_begin_with_four_shards_that_are_not_yours_to_change() {
         "UpdateStreamMode",
         json!({"StreamARN": ARN, "StreamModeDetails": {"StreamMode": "PROVISIONED"}}),
     );
+    assert_eq!(
+        kinesis_error(&cloud, "UpdateShardCount", update.clone()).0,
+        "ResourceInUseException"
+    );
+    active(&cloud, "s");
     kinesis(&cloud, "UpdateShardCount", update);
+    // As recorded on AWS, a stream for which nobody says a number is on demand.
+    kinesis(&cloud, "CreateStream", json!({"StreamName": "u"}));
+    active(&cloud, "u");
+    let summary = kinesis(&cloud, "DescribeStreamSummary", json!({"StreamName": "u"}));
+    assert_eq!(summary["StreamDescriptionSummary"]["OpenShardCount"], 4);
     for wrong in [
-        json!({"StreamName": "t"}),
+        json!({"StreamName": "t", "StreamModeDetails": {"StreamMode": "PROVISIONED"}}),
         json!({"StreamName": "t", "ShardCount": 0}),
         json!({"StreamName": "t!", "ShardCount": 1}),
     ] {
@@ -832,8 +856,275 @@ fn on_demand_streams_begin_with_four_shards_that_are_not_yours_to_change() {
 }
 
 #[test]
+fn a_stream_on_demand_doubles_when_a_second_brings_more_than_half_of_what_it_takes() {
+    let cloud = start_stopped();
+    kinesis(&cloud, "CreateStream", json!({"StreamName": "s"}));
+    active(&cloud, "s");
+    let fill = |shards: usize, bytes: usize| {
+        let part = u128::MAX / shards as u128;
+        let record = |n| {
+            let hash = (part * n as u128 + n as u128).to_string();
+            json!({"PartitionKey": "k", "Data": "DATA", "ExplicitHashKey": hash})
+        };
+        let records: Vec<_> = (0..shards).map(record).collect();
+        let input = json!({"StreamName": "s", "Records": records});
+        ask_with_data(&cloud, "PutRecords", input, bytes).expect("an answer")
+    };
+    let count = || open_shards(&cloud).len();
+    fill(4, 500_000);
+    active(&cloud, "s");
+    assert_eq!(count(), 4);
+    pause(&cloud);
+    fill(4, 600_000);
+    assert_eq!(status(&cloud, "s"), "UPDATING");
+    active(&cloud, "s");
+    assert_eq!(count(), 8);
+    pause(&cloud);
+    fill(8, 600_000);
+    active(&cloud, "s");
+    assert_eq!(count(), 16);
+    // A stream whose owner counts its shards stays as it is.
+    kinesis(
+        &cloud,
+        "CreateStream",
+        json!({"StreamName": "t", "ShardCount": 1}),
+    );
+    active(&cloud, "t");
+    put_bytes(&cloud, "t", 1_000_000).expect("it has room");
+    active(&cloud, "t");
+    let summary = kinesis(&cloud, "DescribeStreamSummary", json!({"StreamName": "t"}));
+    assert_eq!(summary["StreamDescriptionSummary"]["OpenShardCount"], 1);
+}
+
+#[test]
+fn closed_shards_go_with_their_last_record() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    put(&cloud, "k", "old");
+    let before = cloud.clock().now();
+    cloud.clock().advance(Duration::from_secs(3600));
+    kinesis(
+        &cloud,
+        "SplitShard",
+        json!({"StreamName": "s", "ShardToSplit": id(0), "NewStartingHashKey": "1000"}),
+    );
+    active(&cloud, "s");
+    let split = cloud.clock().now();
+    cloud.clock().advance(Duration::from_secs(3600));
+    let listed = |kind: &str, millis: u64| {
+        let filter = json!({"Type": kind, "Timestamp": millis as f64 / 1000.0});
+        let listed = shards(&cloud, filter);
+        let ids: Vec<_> = listed
+            .iter()
+            .map(|shard| text(&shard["ShardId"]).to_owned())
+            .collect();
+        ids
+    };
+    assert_eq!(listed("AT_TIMESTAMP", before), [id(0)]);
+    assert_eq!(listed("AT_TIMESTAMP", split + 1), [id(1), id(2)]);
+    assert_eq!(listed("FROM_TIMESTAMP", before), [id(0), id(1), id(2)]);
+    assert_eq!(listed("FROM_TIMESTAMP", split + 1), [id(1), id(2)]);
+    let without = json!({"StreamName": "s", "ShardFilter": {"Type": "AT_TIMESTAMP"}});
+    assert_eq!(
+        kinesis_error(&cloud, "ListShards", without).0,
+        "InvalidArgumentException"
+    );
+
+    cloud.clock().advance(Duration::from_secs(22 * 3600));
+    let old = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    assert_eq!(
+        data(&get(&cloud, &old)),
+        Vec::<String>::new(),
+        "its record is gone"
+    );
+    cloud.clock().advance(Duration::from_secs(2 * 3600));
+    assert_eq!(listed("FROM_TIMESTAMP", before), [id(1), id(2)]);
+    let ask = json!({"StreamName": "s", "ShardId": id(0), "ShardIteratorType": "LATEST"});
+    assert_eq!(
+        kinesis_error(&cloud, "GetShardIterator", ask).0,
+        "ResourceNotFoundException"
+    );
+}
+
+#[test]
+fn the_number_of_shards_is_set_ten_times_a_day() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    let set = |target: usize| json!({"StreamName": "s", "TargetShardCount": target, "ScalingType": "UNIFORM_SCALING"});
+    for n in 0..10 {
+        kinesis(&cloud, "UpdateShardCount", set(2 - n % 2));
+        active(&cloud, "s");
+    }
+    let (code, message) = kinesis_error(&cloud, "UpdateShardCount", set(2));
+    assert_eq!(code, "LimitExceededException");
+    assert!(message.contains("10 times"), "{message}");
+    cloud.clock().advance(Duration::from_secs(24 * 3600));
+    kinesis(&cloud, "UpdateShardCount", set(2));
+}
+
+#[test]
+fn a_large_record_takes_a_burst_that_quiet_seconds_fill_again() {
+    const MIB: usize = 1024 * 1024;
+    let cloud = start_stopped();
+    let large = json!({"StreamName": "s", "ShardCount": 1, "MaxRecordSizeInKiB": 10240});
+    kinesis(&cloud, "CreateStream", large);
+    active(&cloud, "s");
+    put_bytes(&cloud, "s", 9 * MIB).expect("the burst has room");
+    assert_eq!(put_bytes(&cloud, "s", 2 * MIB), Err(THROTTLED.to_owned()));
+    put_bytes(&cloud, "s", MIB / 2).expect("the second has room");
+    cloud.clock().advance(Duration::from_secs(2));
+    assert_eq!(put_bytes(&cloud, "s", 5 * MIB), Err(THROTTLED.to_owned()));
+    put_bytes(&cloud, "s", 2 * MIB).expect("a second and a half were unused");
+    cloud.clock().advance(Duration::from_secs(10));
+    put_bytes(&cloud, "s", 9 * MIB).expect("it is full again");
+}
+
+#[test]
+fn a_policy_is_kept_as_it_was_put() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    let consumer = register(&cloud, "c");
+    for arn in [ARN, &consumer] {
+        let policy = || {
+            kinesis(&cloud, "GetResourcePolicy", json!({ "ResourceARN": arn }))["Policy"].clone()
+        };
+        assert_eq!(policy(), "{}");
+        for text in [
+            "{\"Version\":\"2012-10-17\"}",
+            "{\"Version\": \"2008-10-17\"}",
+        ] {
+            kinesis(
+                &cloud,
+                "PutResourcePolicy",
+                json!({"ResourceARN": arn, "Policy": text}),
+            );
+            assert_eq!(policy(), text);
+        }
+        kinesis(
+            &cloud,
+            "DeleteResourcePolicy",
+            json!({ "ResourceARN": arn }),
+        );
+        assert_eq!(policy(), "{}");
+        let (code, _) = kinesis_error(
+            &cloud,
+            "DeleteResourcePolicy",
+            json!({ "ResourceARN": arn }),
+        );
+        assert_eq!(code, "ResourceNotFoundException");
+        let other = json!({"ResourceARN": format!("{arn}1"), "Policy": "{}"});
+        let (code, _) = kinesis_error(&cloud, "PutResourcePolicy", other);
+        assert_eq!(code, "ResourceNotFoundException");
+        let (code, _) = kinesis_error(
+            &cloud,
+            "PutResourcePolicy",
+            json!({"ResourceARN": arn, "Policy": "x"}),
+        );
+        assert_eq!(code, "InvalidArgumentException");
+    }
+}
+
+#[test]
+fn encryption_and_metrics_are_kept_and_shown() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    let summary = || {
+        let summary = kinesis(&cloud, "DescribeStreamSummary", json!({"StreamName": "s"}));
+        summary["StreamDescriptionSummary"].clone()
+    };
+    let input = json!({"StreamName": "s", "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"});
+    assert_eq!(summary()["EncryptionType"], "NONE");
+    assert_eq!(
+        kinesis_error(&cloud, "StopStreamEncryption", input.clone()).0,
+        "InvalidArgumentException"
+    );
+    kinesis(&cloud, "StartStreamEncryption", input.clone());
+    assert_eq!(summary()["StreamStatus"], "UPDATING");
+    active(&cloud, "s");
+    assert_eq!(
+        [&summary()["EncryptionType"], &summary()["KeyId"]],
+        ["KMS", "alias/aws/kinesis"]
+    );
+    assert_eq!(put(&cloud, "k", "x")["EncryptionType"], "KMS");
+    kinesis(&cloud, "StopStreamEncryption", input);
+    active(&cloud, "s");
+    assert_eq!(summary()["EncryptionType"], "NONE");
+    assert_eq!(put(&cloud, "k", "y")["EncryptionType"], Value::Null);
+    let got = get(&cloud, &iterator(&cloud, &id(0), "TRIM_HORIZON"));
+    let kinds: Vec<_> = got["Records"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| &record["EncryptionType"])
+        .collect();
+    assert_eq!(kinds, [&json!("KMS"), &Value::Null]);
+
+    let set = |operation: &str, metrics: Value| {
+        kinesis(
+            &cloud,
+            operation,
+            json!({"StreamName": "s", "ShardLevelMetrics": metrics}),
+        )
+    };
+    set("EnableEnhancedMonitoring", json!(["IncomingBytes"]));
+    let all = set("EnableEnhancedMonitoring", json!(["ALL"]));
+    assert_eq!(all["CurrentShardLevelMetrics"], json!(["IncomingBytes"]));
+    assert_eq!(
+        all["DesiredShardLevelMetrics"].as_array().map(Vec::len),
+        Some(7)
+    );
+    let rest = set(
+        "DisableEnhancedMonitoring",
+        json!(["IncomingBytes", "OutgoingBytes"]),
+    );
+    assert_eq!(
+        rest["DesiredShardLevelMetrics"].as_array().map(Vec::len),
+        Some(5)
+    );
+    assert_eq!(
+        summary()["EnhancedMonitoring"][0]["ShardLevelMetrics"],
+        rest["DesiredShardLevelMetrics"]
+    );
+    let wrong = json!({"StreamName": "s", "ShardLevelMetrics": ["Speed"]});
+    assert_eq!(
+        kinesis_raw(
+            &cloud,
+            "EnableEnhancedMonitoring",
+            wrong.to_string().as_bytes()
+        )
+        .status,
+        400
+    );
+}
+
+#[test]
+fn an_iterator_is_of_one_stream_and_not_of_its_successor() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    let old = json!({ "ShardIterator": iterator(&cloud, &id(0), "LATEST") });
+    kinesis(&cloud, "DeleteStream", json!({"StreamName": "s"}));
+    assert_eq!(
+        kinesis_error(&cloud, "GetRecords", old.clone()).0,
+        "ResourceNotFoundException"
+    );
+    let again = json!({"StreamName": "s", "ShardCount": 1});
+    assert_eq!(
+        kinesis_error(&cloud, "CreateStream", again).0,
+        "ResourceInUseException"
+    );
+    cloud
+        .clock()
+        .advance(Duration::from_millis(localcloud::kinesis::CHANGES));
+    create_stream(&cloud, "s", 1);
+    assert_eq!(
+        kinesis_error(&cloud, "GetRecords", old).0,
+        "InvalidArgumentException"
+    );
+}
+
+#[test]
 fn tags_come_and_go() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     kinesis(
         &cloud,
@@ -872,7 +1163,7 @@ fn tags_come_and_go() {
 
 #[test]
 fn consumers_have_tags_and_are_listed_in_pages() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     for name in ["b", "a", "c"] {
         let input = json!({"StreamARN": ARN, "ConsumerName": name, "Tags": {"name": name}});
@@ -905,7 +1196,7 @@ fn consumers_have_tags_and_are_listed_in_pages() {
 
 #[test]
 fn a_refused_consumer_is_not_registered() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     let tags: BTreeMap<_, _> = (0..51).map(|n| (format!("tag{n}"), "v")).collect();
     let stream = json!({"StreamName": "t", "ShardCount": 1, "Tags": tags});
@@ -943,23 +1234,19 @@ fn begin_to_register(cloud: &LocalCloud, name: &str) {
     assert_eq!(answer["Consumer"]["ConsumerStatus"], "CREATING");
 }
 
-/// Waits until the consumer is active, and gives its ARN.
+/// Moves the clock to where the consumer is active, and gives its ARN.
 fn registered(cloud: &LocalCloud, name: &str) -> String {
+    cloud.clock().advance(CONSUMER_CHANGES);
     let input = json!({"StreamARN": ARN, "ConsumerName": name});
-    for _ in 0..500 {
-        let described = kinesis(cloud, "DescribeStreamConsumer", input.clone());
-        let consumer = &described["ConsumerDescription"];
-        if consumer["ConsumerStatus"] == "ACTIVE" {
-            return text(&consumer["ConsumerARN"]).to_owned();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{name} doesn't become active");
+    let described = kinesis(cloud, "DescribeStreamConsumer", input);
+    let consumer = &described["ConsumerDescription"];
+    assert_eq!(consumer["ConsumerStatus"], "ACTIVE");
+    text(&consumer["ConsumerARN"]).to_owned()
 }
 
 #[test]
 fn a_stream_with_consumers_is_deleted_only_with_force() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     begin_to_register(&cloud, "c");
     begin_to_register(&cloud, "d");
@@ -1149,11 +1436,13 @@ fn open_shards(cloud: &LocalCloud) -> Vec<(String, u128, u128)> {
     open
 }
 
-/// Doubles, splits one, merges two, halves, until the producers are done. Gives the number of changes.
+/// Doubles, splits one, merges two, halves, and again, until the producers are done; but sets the number of shards only as
+/// often as a day allows. Gives the number of changes.
 fn reshard_until(cloud: &LocalCloud, done: impl Fn() -> bool) -> usize {
     for change in 0.. {
         let open = open_shards(cloud);
-        let (operation, input) = match change % 4 {
+        let is_early = change < 4 * 5;
+        let (operation, input) = match if is_early { change % 4 } else { 1 + change % 2 } {
             0 => (
                 "UpdateShardCount",
                 json!({"TargetShardCount": open.len() * 2, "ScalingType": "UNIFORM_SCALING"}),
@@ -1178,7 +1467,15 @@ fn reshard_until(cloud: &LocalCloud, done: impl Fn() -> bool) -> usize {
         let mut input = input;
         input["StreamName"] = "s".into();
         kinesis(cloud, operation, input);
-        active(cloud, "s");
+        // Its producers and readers go by the machine's time, and so does the stream.
+        let since = Instant::now();
+        while status(cloud, "s") != "ACTIVE" {
+            assert!(
+                since.elapsed() < Duration::from_secs(20),
+                "it stays as it is"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
         if done() {
             return change + 1;
         }
@@ -1192,7 +1489,7 @@ const PRODUCERS: usize = 4;
 /// Four producers with five keys each, 25 times a second: 500 records a second.
 #[test]
 fn nothing_is_lost_or_out_of_order_while_shards_split_and_merge_under_load() {
-    let cloud = start_slow();
+    let cloud = start_patient();
     create_stream(&cloud, "s", 4);
     let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let began = Instant::now();
@@ -1248,9 +1545,66 @@ fn nothing_is_lost_or_out_of_order_while_shards_split_and_merge_under_load() {
     }
 }
 
+/// An operation with its input in CBOR.
+fn in_cbor(cloud: &LocalCloud, operation: &str, cbor: &[u8]) -> Answer {
+    let target = format!("Kinesis_20131202.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-cbor-1.1"),
+    ];
+    let answer = exchange(cloud, &request("POST", "/", &headers, cbor)).expect("an answer");
+    let content_type = answer.header("content-type");
+    assert_eq!(content_type, Some("application/x-amz-cbor-1.1"));
+    answer
+}
+
+#[test]
+fn a_client_that_speaks_cbor_is_answered_in_cbor() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 1);
+    // Maps of the SDK for Java are open-ended; the data is bytes.
+    let record = b"\xbf\x6aStreamName\x61s\x6cPartitionKey\x61k\x64Data\x45hello\xff";
+    let answer = in_cbor(&cloud, "PutRecord", record);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer.body.contains("gShardIdtshardId-000000000000"),
+        "{answer:?}"
+    );
+    let iterator = iterator(&cloud, &id(0), "TRIM_HORIZON");
+    assert_eq!(data(&get(&cloud, &iterator)), ["hello"]);
+    let length = u8::try_from(iterator.len()).expect("it is short");
+    let input = [
+        b"\xa1\x6dShardIterator\x78",
+        &[length][..],
+        iterator.as_bytes(),
+    ]
+    .concat();
+    let answer = in_cbor(&cloud, "GetRecords", &input);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains("dDataEhello"), "{answer:?}");
+
+    let wrong = in_cbor(&cloud, "DescribeStream", b"\xa1\x6aStreamName\x61t");
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.body.contains("x\u{19}ResourceNotFoundException"),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong
+            .body
+            .contains("Stream t under account 000000000000 not found."),
+        "{wrong:?}"
+    );
+    assert_eq!(in_cbor(&cloud, "DescribeStream", b"{}").status, 400);
+    assert_eq!(
+        in_cbor(&cloud, "DeleteStream", b"\xa1\x6aStreamName\x61s").body,
+        ""
+    );
+}
+
 #[test]
 fn faults_strike_kinesis_too() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     let fault = |kind: Kind, operation: &str| {
         cloud.faults().add(Fault {
@@ -1280,23 +1634,53 @@ fn faults_strike_kinesis_too() {
 }
 
 #[test]
+fn calls_without_records_have_their_quota_on_request() {
+    let cloud = start_stopped();
+    create_stream(&cloud, "s", 2);
+    let input = |shard: usize| json!({"StreamName": "s", "ShardId": id(shard), "ShardIteratorType": "LATEST"});
+    let ask = |shard: usize| {
+        let input = input(shard).to_string();
+        kinesis_raw(&cloud, "GetShardIterator", input.as_bytes()).status
+    };
+    assert_eq!([0; 7].map(&ask), [200; 7], "nobody has asked for it");
+    cloud.faults().add(Fault {
+        kind: Kind::StreamQuota,
+        target: Some("GetShardIterator".to_owned()),
+        count: 2,
+    });
+    assert_eq!([0; 6].map(&ask), [200, 200, 200, 200, 200, 400]);
+    assert_eq!(
+        kinesis_error(&cloud, "GetShardIterator", input(0)).0,
+        THROTTLED
+    );
+    assert_eq!(
+        [1, 0, 0].map(&ask),
+        [200; 3],
+        "of another shard, and when it has struck twice"
+    );
+    cloud.faults().add(Fault {
+        kind: Kind::StreamQuota,
+        target: None,
+        count: 10,
+    });
+    kinesis(&cloud, "DescribeLimits", json!({}));
+    assert_eq!(
+        kinesis_error(&cloud, "DescribeLimits", json!({})).0,
+        "LimitExceededException"
+    );
+    pause(&cloud);
+    kinesis(&cloud, "DescribeLimits", json!({}));
+}
+
+#[test]
 fn what_is_not_in_this_lab_says_so() {
-    let cloud = start();
-    for operation in [
-        "StartStreamEncryption",
-        "EnableEnhancedMonitoring",
-        "Nonsense",
-        "",
-    ] {
+    let cloud = start_stopped();
+    for operation in ["UpdateStreamWarmThroughput", "Nonsense", ""] {
         let (code, message) = kinesis_error(&cloud, operation, json!({}));
         assert_eq!(code, "UnknownOperationException");
         assert!(message.contains("not in this lab"), "{message}");
     }
     create_stream(&cloud, "s", 1);
-    let filter = json!({"StreamName": "s", "ShardFilter": {"Type": "FROM_TIMESTAMP"}});
-    assert!(kinesis_error(&cloud, "ListShards", filter)
-        .1
-        .contains("not in this lab"));
     let mut record =
         json!({"StreamName": "s", "PartitionKey": "k", "Data": "eA==", "DryRun": true});
     let (_, message) = kinesis_error(&cloud, "PutRecord", record.clone());
@@ -1309,7 +1693,7 @@ fn what_is_not_in_this_lab_says_so() {
 
 #[test]
 fn wrong_bodies_are_refused() {
-    let cloud = start();
+    let cloud = start_stopped();
     create_stream(&cloud, "s", 1);
     for operation in localcloud::kinesis::OPERATIONS {
         for body in [
@@ -1338,11 +1722,18 @@ fn wrong_bodies_are_refused() {
     put(&cloud, "k", "x");
 }
 
+#[test]
+fn any_body_to_any_operation_gets_an_answer() {
+    crate::support::unless_green(
+        "any_body_to_any_operation_gets_an_answer",
+        cases_of_any_body_to_any_operation_gets_an_answer,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
-    #[test]
-    fn any_body_to_any_operation_gets_an_answer(
+    fn cases_of_any_body_to_any_operation_gets_an_answer(
         operation in prop::sample::select(&localcloud::kinesis::OPERATIONS[..]),
         body in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
@@ -1358,7 +1749,7 @@ proptest! {
             }).to_string().into_bytes()),
         ],
     ) {
-        let cloud = start();
+        let cloud = start_stopped();
         kinesis(&cloud, "CreateStream", json!({"StreamName": "s", "ShardCount": 1}));
         let answer = kinesis_raw(&cloud, operation, &body);
         prop_assert!(answer.status == 200 || answer.status == 400, "{:?}", answer);

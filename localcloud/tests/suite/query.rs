@@ -527,11 +527,18 @@ fn a_get_is_taken_from_a_program_only() {
     assert_eq!(counts(&cloud, &url), (0, 1, 0));
 }
 
+#[test]
+fn any_form_to_any_action_gets_an_answer() {
+    crate::support::unless_green(
+        "any_form_to_any_action_gets_an_answer",
+        cases_of_any_form_to_any_action_gets_an_answer,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
-    #[test]
-    fn any_form_to_any_action_gets_an_answer(
+    fn cases_of_any_form_to_any_action_gets_an_answer(
         action in prop::sample::select(&localcloud::sqs::OPERATIONS[..]),
         parameters in prop::collection::vec((
             prop_oneof![

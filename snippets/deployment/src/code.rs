@@ -46,7 +46,7 @@ fn build_command() -> &'static str {
     }
 }
 
-/// What the program is built for: on AWS, arm64 costs less; the local cloud runs it on this machine.
+/// The architecture that the program is built for: on AWS, arm64 costs less; the local cloud runs it on this machine.
 pub fn architecture() -> Architecture {
     match endpoint() {
         None => Architecture::Arm64,

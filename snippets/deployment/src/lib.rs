@@ -1,4 +1,4 @@
-//! What the programs about Lambda share.
+//! The library of the programs about Lambda.
 
 mod code;
 mod deploy;

@@ -1,4 +1,4 @@
-//! What a function has written.
+//! A function's log, read by its lines.
 
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
@@ -14,7 +14,7 @@ pub struct Line {
 }
 
 // ANCHOR: lines
-/// What the function has written since `since`, in milliseconds since 1970, oldest first.
+/// The lines that the function has written since `since`, in milliseconds since 1970, oldest first.
 pub async fn lines(logs: &Client, function: &str, since: i64) -> Result<Vec<Line>> {
     let group = format!("/aws/lambda/{function}");
     let mut pages =

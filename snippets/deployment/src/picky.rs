@@ -1,4 +1,4 @@
-//! What the experiments with a bad message share.
+//! The common part of the experiments with a bad message.
 
 use crate::{queue_arn, trigger, Runs, Scratch, TEN};
 use aws_config::SdkConfig;
@@ -49,7 +49,7 @@ async fn send(sqs: &sqs::Client, queue: &str) -> Result {
 pub async fn three_runs(function: &Scratch) -> Result<Runs> {
     let mut runs = Runs::until(function, &TEN, "poison", 1).await?;
     for times in 2..=3 {
-        // What was not deleted comes back when its visibility timeout is over.
+        // A message that was not deleted comes back when its visibility timeout is over.
         pass(Duration::from_secs(30)).await;
         runs = Runs::until(function, &TEN, "poison", times).await?;
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// What an experiment sends: ten items, one of them bad.
+/// Ten items for an experiment to send, one of them bad.
 pub const TEN: [&str; 10] = ["1", "2", "3", "4", "poison", "6", "7", "8", "9", "10"];
 
 // ANCHOR: runs

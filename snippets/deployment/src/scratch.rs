@@ -68,7 +68,7 @@ impl Scratch {
         deploy(&self.lambda, &self.name, program, &role).await
     }
 
-    /// What the function has written so far, line by line, without what Lambda itself writes.
+    /// The lines that the function has written so far, without what Lambda itself writes.
     pub async fn written(&self) -> Result<Vec<String>> {
         let lines = self.lines().await?;
         Ok(lines.into_iter().map(|line| line.text).collect())

@@ -1,4 +1,4 @@
-//! What makes Lambda poll a queue or a stream for a function.
+//! Triggers: Lambda polls a queue or a stream for a function.
 
 use crate::Function;
 use aws_sdk_kinesis as kinesis;
@@ -91,7 +91,7 @@ pub async fn delete_trigger(lambda: &Client, uuid: &str) -> Result {
     Err(format!("the trigger {uuid} is still there after five minutes").into())
 }
 
-/// What triggers and policies call the queue.
+/// The ARN by which triggers and policies name the queue.
 pub async fn queue_arn(sqs: &sqs::Client, queue: &str) -> Result<String> {
     let answer =
         sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueArn).send().await?;
@@ -99,7 +99,7 @@ pub async fn queue_arn(sqs: &sqs::Client, queue: &str) -> Result<String> {
     arn.ok_or_else(|| format!("{queue} has no ARN").into())
 }
 
-/// What triggers and policies call the stream.
+/// The ARN by which triggers and policies name the stream.
 pub async fn stream_arn(kinesis: &kinesis::Client, stream: &str) -> Result<String> {
     let answer = kinesis.describe_stream_summary().stream_name(stream).send().await?;
     let arn = answer.stream_description_summary.map(|summary| summary.stream_arn);

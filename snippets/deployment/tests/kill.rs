@@ -4,16 +4,16 @@
 //!     cargo test --test kill -- --ignored --nocapture
 
 use localcloud::clock::Pace;
+use localcloud::ids::Random;
 use localcloud::testing::{self, Ended, Inputs, Running};
 use localcloud::{ids, LocalCloud, Options};
-use rand::rngs::SmallRng;
 use rand::RngExt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::{env, fs};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 const SEED: u64 = 1;
 /// The pages on which Lambda has something to do, and one before them.
@@ -55,7 +55,7 @@ fn kill_at_some_steps() {
 #[test]
 #[ignore = "takes minutes: for a change of the tour, of the cleanup, or of how functions run"]
 fn the_same_on_every_page_and_then_the_whole_tour_twice() {
-    let page = |random: &mut SmallRng| format!("{:02}", random.random_range(1..=26));
+    let page = |random: &mut Random| format!("{:02}", random.random_range(1..=26));
     thread::scope(|scope| {
         for n in 0..PAGES.len() {
             scope.spawn(move || {
@@ -74,10 +74,7 @@ fn the_same_on_every_page_and_then_the_whole_tour_twice() {
 }
 
 fn cloud() -> LocalCloud {
-    let options = Options {
-        pace: Pace::Patient(Duration::from_millis(200)),
-        ..Options::default()
-    };
+    let options = Options { pace: Pace::Patient(Duration::from_millis(200)), ..Options::default() };
     LocalCloud::start(options).expect("the local cloud starts")
 }
 
@@ -91,7 +88,7 @@ fn tour(cloud: &LocalCloud, from: &str) {
 }
 
 /// Starts a tour at this page, kills it some steps later, and cleans up.
-fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
+fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut Random) {
     let mut starting = program(cloud, "tour", &["--from", page]);
     group(&mut starting);
     let mut tour = start(cloud, &mut starting);
@@ -118,24 +115,14 @@ fn kill_and_clean_up(cloud: &LocalCloud, page: &str, random: &mut SmallRng) {
 /// By the local cloud's own inventory, and by that of the system.
 fn assert_empty(cloud: &LocalCloud, why: &str) {
     let status = cloud.status().expect("the local cloud answers");
-    for kind in [
-        "queues",
-        "streams",
-        "functions",
-        "mappings",
-        "roles",
-        "log_groups",
-    ] {
+    for kind in ["queues", "streams", "functions", "mappings", "roles", "log_groups"] {
         assert_eq!(status[kind], Value::Array(Vec::new()), "{kind}: {why}");
     }
     let found = end(cloud, "cleanup", &["--dry-run"]).printed.join("\n");
     assert!(!found.contains("Found"), "{found}: {why}");
     let since = Instant::now();
     while let Some(process) = functions(cloud).first() {
-        assert!(
-            since.elapsed() < Duration::from_secs(5),
-            "process {process} runs on: {why}"
-        );
+        assert!(since.elapsed() < Duration::from_secs(5), "process {process} runs on: {why}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -151,10 +138,7 @@ fn functions(cloud: &LocalCloud) -> Vec<String> {
     };
     let processes = fs::read_dir("/proc").into_iter().flatten();
     let paths = processes.filter_map(|process| Some(process.ok()?.path()));
-    paths
-        .filter(is_function)
-        .map(|path| path.display().to_string())
-        .collect()
+    paths.filter(is_function).map(|path| path.display().to_string()).collect()
 }
 
 fn end(cloud: &LocalCloud, name: &str, arguments: &[&str]) -> Ended {
@@ -192,9 +176,7 @@ fn group(_: &mut Command) {}
 fn until_gone(group: u32) {
     let since = Instant::now();
     let mut asking = Command::new("kill");
-    asking
-        .args(["-0", "--", &format!("-{group}")])
-        .stderr(Stdio::null());
+    asking.args(["-0", "--", &format!("-{group}")]).stderr(Stdio::null());
     while asking.status().is_ok_and(|status| status.success()) {
         assert!(since.elapsed() < Duration::from_secs(60), "a step goes on");
         thread::sleep(Duration::from_millis(50));

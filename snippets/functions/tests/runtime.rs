@@ -18,12 +18,12 @@ use tokio::time::timeout;
 /// A function that takes longer to post an outcome, or to end, hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a function came to with one event.
+/// The outcome of one event.
 struct Outcome {
     /// The path that it was posted to.
     path: String,
     answer: String,
-    /// What the function has printed.
+    /// Printed by the function.
     printed: String,
 }
 

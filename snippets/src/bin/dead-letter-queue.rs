@@ -13,7 +13,7 @@ const FOURTEEN_DAYS: u32 = 14 * 24 * 60 * 60;
 #[derive(clap::Parser)]
 struct Options {
     /// How often a message is received before it is put aside
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     receives: u32,
 }
 

@@ -2,9 +2,9 @@
 //! tell these from each other, and `cleanup` must find what they leave.
 
 use crate::session::{self, green, inputs};
+use exercises::PAGES;
 use localcloud::clock::Pace;
 use localcloud::{LocalCloud, Options};
-use snippets::check::PAGES;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use std::time::Duration;
 #[derive(Debug)]
 struct Exercise {
     page: &'static str,
-    /// What the page needs to begin with.
+    /// Commands that make what the page begins with.
     setup: &'static [&'static str],
-    /// What `check` says before anything is done.
+    /// `check` says this before anything is done.
     at_first: &'static str,
-    /// What is done wrongly, and by which words `check` tells. The commands may fail.
+    /// Commands that make a mistake, and the words by which `check` tells. The commands may fail.
     mistakes: &'static [(&'static [&'static str], &'static str)],
-    /// What clears up after the mistakes.
+    /// Commands that clear up after the mistakes.
     afresh: &'static [&'static str],
     /// The page's solution.
     solution: &'static [&'static str],
@@ -425,7 +425,7 @@ impl Reader {
         Self { cloud, folder }
     }
 
-    /// What the command prints. With `^C 3` at its end, it is interrupted after three lines.
+    /// Runs the command and returns its output. With `^C 3` at its end, it is interrupted after three lines.
     fn types(&self, command: &str) -> String {
         let (command, lines) = command.split_once(" ^C ").unwrap_or((command, ""));
         session::run(&self.cloud, &in_full(command), &self.folder, lines.parse().ok())

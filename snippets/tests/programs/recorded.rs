@@ -3,16 +3,11 @@
 //!
 //!     RUNS=overwrite cargo test --test programs recorded
 //!
-//! What is compared is the story of each message, shard, consumer, function and so on, step by step. Left out is what
+//! The story of each message, shard, consumer, function and so on is compared, step by step. Left out is what
 //! depends on the moment: times, how often something was asked for in vain, and what happened first in two places.
 
-#[allow(dead_code, reason = "the tests of the local cloud use it all")]
-#[path = "../../../localcloud/tests/suite/support/feed.rs"]
-mod feed;
-
 use crate::session::{self, redact, SEED};
-use feed::Feed;
-use localcloud::testing::Running;
+use localcloud::testing::{Feed, Running};
 use localcloud::{LocalCloud, Options};
 use regex::Regex;
 use serde_json::{json, Map, Value};
@@ -28,9 +23,9 @@ use std::sync::{mpsc, Arc, LazyLock};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-/// What a page can load without a thought.
-const LARGEST: usize = 40_000;
-const LONGEST: Duration = Duration::from_secs(120);
+/// So large a file a page can load without a thought, in bytes.
+const MAX_SIZE: usize = 40_000;
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn figures_play_what_the_programs_do() {
@@ -216,7 +211,7 @@ impl Stage {
     }
 
     fn next(&mut self) -> &Value {
-        let next = self.feed.recv_timeout(LONGEST);
+        let next = self.feed.recv_timeout(MAX_WAIT);
         let (id, event) = next.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         assert_ne!(event["kind"], "state", "{}: too slow a listener", self.name);
         self.last = id;
@@ -279,7 +274,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, mut wanted: impl FnMut(&[u8])
     }
 }
 
-/// What a figure plays.
+/// The recorded run that a figure plays.
 struct Recording {
     name: &'static str,
     commands: Vec<String>,
@@ -321,7 +316,7 @@ impl Recording {
         let expected = told(known["commands"].clone(), events);
         let actual = told(json!(self.commands), &self.events);
         if expected == actual {
-            assert!(shown.len() < LARGEST, "{}: {}", self.name, shown.len());
+            assert!(shown.len() < MAX_SIZE, "{}: {}", self.name, shown.len());
             return None;
         }
         if env::var("RUNS").is_ok_and(|what| what == "overwrite") {
@@ -440,11 +435,11 @@ fn without_letters(text: &str) -> String {
     LETTERS.replace_all(text, "$1").into_owned()
 }
 
-/// What happened to whom, step by step.
+/// The story of each thing, step by step.
 #[derive(Default)]
 struct Story {
     steps: BTreeMap<String, Vec<String>>,
-    /// What may come in any order, and any number of times.
+    /// Facts that may come in any order, and any number of times.
     facts: BTreeSet<String>,
     /// How many records each reader has got.
     read: BTreeMap<String, u64>,
@@ -580,7 +575,7 @@ impl Story {
             }
             "fault" => self.step(format!("fault {}", text("fault")), text("target")),
             "refused" => {
-                drop(self.facts.insert(format!("{} refuses {}", queue(), text("operation"))))
+                self.facts.insert(format!("{} refuses {}", queue(), text("operation")));
             }
             // How many there are of these, and when, depends on the moment.
             "empty" | "clock" | "invoked" | "polled" | "cooled" | "throttled" => {}

@@ -1,4 +1,4 @@
-//! What the tests share that run the book's programs as a reader types them.
+//! Runs the book's programs as a reader types them.
 
 use localcloud::testing::{self, Inputs, Running};
 use localcloud::LocalCloud;
@@ -42,7 +42,7 @@ pub fn run(
     match interrupt_after {
         None => printed = ended.printed,
         Some(count) => {
-            // What it prints until the signal comes through depends on the moment: only the last line is kept.
+            // How much it prints until the signal comes through depends on the moment: only the last line is kept.
             printed.push("^C".to_owned());
             printed.extend(ended.printed.into_iter().skip(count).next_back());
         }
@@ -100,7 +100,7 @@ pub fn built(program: &str) -> PathBuf {
     path
 }
 
-/// What a test of these commands depends on: their programs, the functions that they may deploy, and this executable,
+/// The inputs of a test of these commands: their programs, the functions that they may deploy, and this executable,
 /// which holds the local cloud.
 pub fn inputs<'a>(test: &str, commands: impl IntoIterator<Item = &'a str>) -> Inputs {
     let this = env::current_exe().expect("the path of this test");

@@ -15,7 +15,7 @@ fn cloud() -> LocalCloud {
     LocalCloud::start(Options { pace, ..Options::default() }).expect("the local cloud starts")
 }
 
-/// What a command prints, its errors and its exit code included.
+/// The output of a command, its errors and its exit code included.
 fn printed(cloud: &LocalCloud, text: &str) -> String {
     run(cloud, text, Path::new(env!("CARGO_TARGET_TMPDIR")), None)
 }
@@ -136,7 +136,7 @@ fn each_program_says_what_it_does_and_takes_no_other_option() {
     let cloud = cloud();
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut programs = 0;
-    for folder in ["src/bin", "deployment/src/bin"] {
+    for folder in ["src/bin", "exercises/src/bin", "deployment/src/bin"] {
         for file in fs::read_dir(here.join(folder)).expect("the programs") {
             let file = file.expect("a program").path();
             let source = fs::read_to_string(&file).expect("text");

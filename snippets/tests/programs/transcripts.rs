@@ -65,7 +65,7 @@ fn sessions_print_what_the_book_shows() {
     );
 }
 
-/// What came of running a session.
+/// A session that has been run.
 struct Session {
     name: String,
     wait: Duration,

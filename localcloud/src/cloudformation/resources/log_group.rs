@@ -80,7 +80,7 @@ fn create(
             attributes: BTreeMap::from([("Arn", arn)]),
         }),
         Err(failure) => {
-            // What failed halfway leaves nothing behind.
+            // A creation that failed halfway leaves nothing behind.
             let _ = services.logs("DeleteLogGroup", &group);
             Err(failure)
         }

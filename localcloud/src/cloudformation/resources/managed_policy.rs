@@ -86,7 +86,7 @@ fn create(
     let arn = element(&created, "Arn");
     for role in texts(properties, "Roles")? {
         if let Err(failure) = attach(services, &role, &arn) {
-            // What failed halfway leaves nothing behind.
+            // A creation that failed halfway leaves nothing behind.
             let _ = delete(services, &arn, properties);
             return Err(failure);
         }

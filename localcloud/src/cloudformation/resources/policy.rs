@@ -38,7 +38,7 @@ impl Handler for Policy {
     ) -> Pending<'a, Provisioned> {
         Box::pin(async move {
             if let Err(failure) = put_everywhere(services, properties) {
-                // What failed halfway leaves nothing behind.
+                // A creation that failed halfway leaves nothing behind.
                 let _ = delete(services, properties);
                 return Err(failure);
             }

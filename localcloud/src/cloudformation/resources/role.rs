@@ -87,7 +87,7 @@ fn create(
     parameters.extend(given.filter_map(|(name, value)| Some((*name, value.as_deref()?))));
     let created = make(services, "CreateRole", &name, &parameters)?;
     if let Err(failure) = give_policies(services, &name, properties) {
-        // What failed halfway leaves nothing behind.
+        // A creation that failed halfway leaves nothing behind.
         let _ = delete(services, &name, properties);
         return Err(failure);
     }

@@ -138,6 +138,7 @@ async fn update(
         let mode = mode.unwrap_or_else(on_demand);
         let input = json!({ "StreamARN": arn, "StreamModeDetails": mode });
         services.kinesis("UpdateStreamMode", input).await?;
+        active(services, name).await?;
     }
     let shards = number(new, "ShardCount")?;
     if shards.is_some() && shards != number(old, "ShardCount")? {

@@ -1,4 +1,4 @@
-//! What a function's answer says about the items of its batch, when the mapping reports batch item failures.
+//! Reads a function's answer about the items of its batch, when the mapping reports batch item failures.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html>.
 

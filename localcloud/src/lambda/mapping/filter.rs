@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 const MAX_FILTERS: usize = 5;
 const MAX_PATTERN: usize = 4096;
 
-/// What patterns are about.
+/// The part of an item that a pattern is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Content {
     /// The `body` of a message: JSON, or plain text.

@@ -54,7 +54,7 @@ impl Mappings {
     ///
     /// # Errors
     ///
-    /// What AWS answers in its place, or that there is no such operation.
+    /// AWS's own error, or that there is no such operation.
     pub async fn call(&self, call: &Call<'_>, body: &[u8]) -> Result<Answer, ApiError> {
         let uuid = &*call.subject;
         let input = || match serde_json::from_slice(body) {

@@ -1,4 +1,4 @@
-//! What the two pollers have in common.
+//! The common part of the pollers of queues and of streams.
 
 use super::progress::Progress;
 use super::settings::Settings;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// How soon a poller that can't go on looks again.
 const LOOK_AGAIN: Millis = 1000;
 
-/// What reads the source of one mapping, as it was set when it began.
+/// Reads the source of one mapping, with the settings of the time when it began.
 #[derive(Clone)]
 pub struct Poller {
     pub mappings: Mappings,

@@ -1,4 +1,4 @@
-//! What a mapping is asked to do: the parameters of `CreateEventSourceMapping`, their limits and defaults.
+//! The settings of a mapping: the parameters of `CreateEventSourceMapping`, their limits and defaults.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html>.
 
@@ -6,6 +6,7 @@ use super::filter::{Content, Filter};
 use crate::account;
 use crate::clock::Millis;
 use crate::lambda::error::{constraint, invalid};
+use crate::quotas;
 use crate::wire::error::{violation, ApiError};
 use serde_json::{json, Map, Value};
 
@@ -14,16 +15,20 @@ pub type Input = Map<String, Value>;
 
 /// How many batches of a queue are processed at a time.
 // Differs from AWS: mapping-scaling: always five, unless ScalingConfig says more or less.
-const CONCURRENCY: usize = 5;
+const CONCURRENCY: usize = quotas::MAPPING_BATCHES_START;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Names, least and most of the numbers.
 const RANGES: [(&str, i64, i64); 5] = [
-    ("BatchSize", 1, 10_000),
+    ("BatchSize", 1, quotas::MAPPING_BATCH_MAX),
     ("MaximumBatchingWindowInSeconds", 0, 300),
     ("MaximumRecordAgeInSeconds", -1, 7 * DAY),
     ("MaximumRetryAttempts", -1, 10_000),
-    ("ParallelizationFactor", 1, 10),
+    (
+        "ParallelizationFactor",
+        quotas::MAPPING_PARALLEL,
+        quotas::MAPPING_PARALLEL_MAX,
+    ),
 ];
 const FOR_STREAMS: [&str; 5] = [
     "BisectBatchOnFunctionError",
@@ -143,7 +148,11 @@ impl Settings {
         } else {
             Content::Body
         };
-        let batch_size = number("BatchSize", if is_stream { 100 } else { 10 })?;
+        let default = match is_stream {
+            true => quotas::MAPPING_STREAM_BATCH,
+            false => quotas::MAPPING_QUEUE_BATCH,
+        };
+        let batch_size = number("BatchSize", default)?;
         let window = number("MaximumBatchingWindowInSeconds", 0)?;
         if !is_stream {
             if source.is_fifo() && window > 0 {
@@ -151,12 +160,12 @@ impl Settings {
                     "Batching window is not supported for FIFO queues".to_owned(),
                 ));
             }
-            if source.is_fifo() && batch_size > 10 {
+            if source.is_fifo() && batch_size > quotas::MAPPING_FIFO_BATCH_MAX {
                 return Err(invalid(
                     "Batch size must not be greater than 10 for FIFO queues".to_owned(),
                 ));
             }
-            if batch_size > 10 && window == 0 {
+            if batch_size > quotas::MAPPING_QUEUE_BATCH && window < quotas::MAPPING_WINDOW_NEEDED {
                 return Err(invalid(
                     "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
                         .to_owned(),
@@ -181,7 +190,7 @@ impl Settings {
             } else {
                 Start::TrimHorizon
             },
-            parallelization: number("ParallelizationFactor", 1)? as usize,
+            parallelization: number("ParallelizationFactor", quotas::MAPPING_PARALLEL)? as usize,
             bisects: flag(of("BisectBatchOnFunctionError"), false)?,
             retries: u32::try_from(number("MaximumRetryAttempts", -1)?).ok(),
             longest_age: Millis::try_from(age).ok().map(|age| age * 1000),
@@ -309,7 +318,14 @@ fn reports_failures(types: &Value) -> Result<bool, ApiError> {
 }
 
 fn concurrency(value: &Value) -> Result<usize, ApiError> {
-    let number = in_range("scalingConfig.maximumConcurrency", value, (2, 1000))?;
+    let number = in_range(
+        "scalingConfig.maximumConcurrency",
+        value,
+        (
+            quotas::MAPPING_CONCURRENCY_MIN,
+            quotas::MAPPING_CONCURRENCY_MAX,
+        ),
+    )?;
     Ok(number.map_or(CONCURRENCY, |number| number as usize))
 }
 

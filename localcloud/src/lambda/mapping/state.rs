@@ -30,9 +30,10 @@ const KINESIS_ACTIONS: [&str; 5] = [
     "ListStreams",
 ];
 
-/// What a mapping must know of a function.
+/// A function, as far as a mapping must know it.
 #[derive(Clone, Debug)]
 pub struct Function {
+    /// With its account and region, and without a version.
     pub arn: String,
     /// The ARN of its role.
     pub role: String,
@@ -52,7 +53,7 @@ pub trait Functions: Send + Sync {
     fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> Invocation<'a>;
 }
 
-/// What roles may do.
+/// Decides what roles may do.
 pub trait Access: Send + Sync {
     /// Whether a role may do an action, such as `sqs:ReceiveMessage`, with a resource.
     fn allows(&self, role: &str, action: &str, resource: &str) -> bool;
@@ -103,6 +104,7 @@ pub struct Mapping {
 }
 
 impl Mappings {
+    /// No mappings yet. They read from these services and call these functions.
     pub fn new(
         clock: Clock,
         events: Events,
@@ -135,7 +137,7 @@ impl Mappings {
         }
     }
 
-    /// What the mappings do, for `/lab/status`.
+    /// The mappings, for `/lab/status`.
     pub fn status(&self) -> Vec<Value> {
         let show = |mapping: &Mapping| {
             json!({
@@ -177,31 +179,31 @@ impl Mappings {
         }
     }
 
-    pub async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+    pub(crate) async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, ApiError> {
         let input = input.to_string();
         let output = self.0.sqs.call(operation, input.as_bytes(), "").await?;
         Ok(serde_json::from_slice(&output).unwrap_or_default())
     }
 
-    pub fn forget(&self, state: &mut State, uuid: &str) {
+    pub(crate) fn forget(&self, state: &mut State, uuid: &str) {
         if let Some(mut mapping) = state.mappings.remove(uuid) {
             mapping.state = "Deleted";
             self.tell(&mapping);
         }
     }
 
-    pub fn tell(&self, mapping: &Mapping) {
+    pub(crate) fn tell(&self, mapping: &Mapping) {
         self.0.events.emit(|| Event::Mapping(mapping.shown()));
     }
 
     /// Does something while nothing happens to the mappings, which it gets as the feed shows them.
-    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Mapping>) -> T) -> T {
+    pub fn with_snapshot<T>(&self, work: impl FnOnce(Vec<events::Mapping>) -> T) -> T {
         let state = self.lock();
         let shown = state.mappings.values().map(Mapping::shown);
         work(shown.collect())
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
 }

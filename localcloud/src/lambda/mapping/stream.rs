@@ -168,7 +168,7 @@ impl Stream {
     /// Reads a shard to its end and gives each lane the records of its keys, in order.
     async fn feed(&self, shard: &str, mut cursor: Cursor, lanes: &[mpsc::Sender<Vec<Record>>]) {
         let clock = self.poller.clock();
-        let mut changes = self.kinesis().changes();
+        let mut changes = self.kinesis().changes(&cursor);
         loop {
             let Some(function) = self.poller.ready() else {
                 self.poller.pause().await;
@@ -200,8 +200,11 @@ impl Stream {
             }
             tokio::select! {
                 () = clock.idle_until(next_read) => {}
-                // An error means that the cloud ends.
-                _ = changes.changed() => clock.sleep_until(next_read).await,
+                changed = changes.changed() => match changed {
+                    Ok(()) => clock.sleep_until(next_read).await,
+                    // The stream is gone.
+                    Err(_) => clock.idle_until(next_read).await,
+                }
             }
         }
     }
@@ -245,7 +248,7 @@ impl Stream {
     }
 }
 
-/// What processes the records of some of a shard's keys, batch after batch.
+/// Processes the records of some of a shard's keys, batch after batch.
 struct Lane {
     stream: Stream,
     shard: String,
@@ -467,7 +470,7 @@ impl Lane {
                     "functionError": invoked.error,
                 });
             }
-            // What may not or can't be sent is lost, as on AWS.
+            // A record that may not or can't be sent is lost, as on AWS.
             if mappings
                 .0
                 .access

@@ -5,9 +5,9 @@
 //! CloudFormation, IAM and STS speak nothing else: their operations read the form and write the XML. The operations of
 //! SQS speak JSON; `shapes` stands between them and this protocol.
 
-pub mod shapes;
+pub(crate) mod shapes;
 
-use super::error::{ApiError, Fault};
+use super::error::{violation, ApiError, Fault};
 use super::{respond, Content, Output};
 use axum::body::Body;
 use bytes::Bytes;
@@ -25,10 +25,12 @@ pub use crate::clock::{date_time, timestamp};
 pub struct Form(BTreeMap<String, String>);
 
 impl Form {
+    /// The parameters of a body, `Name=value&…`. Of two with one name the last counts.
     pub fn parse(body: &[u8]) -> Self {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
+    /// The parameter's value. None when it isn't there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -56,11 +58,10 @@ impl Form {
 
     /// A parameter that must be there and not empty.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-            ApiError::sender(
-                "ValidationError",
-                format!("1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"),
-            )
+        let given = self.get(name).filter(|value| !value.is_empty());
+        given.ok_or_else(|| {
+            let missing = violation(None, name, "Member must not be null");
+            ApiError::validation("ValidationError", &[missing])
         })
     }
 
@@ -98,7 +99,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Form {
 
 /// XML under construction: elements in order, text escaped.
 #[derive(Default)]
-pub struct Xml(String);
+pub(crate) struct Xml(String);
 
 impl Xml {
     /// `<name>text</name>`
@@ -122,6 +123,12 @@ impl Xml {
 
 /// Text as XML has it. Most control characters have no form there: U+FFFD stands in their place. A carriage return has
 /// one, without which a reader would take it for the end of a line.
+/// The name of a parameter as errors call the member: `stackName` for `StackName`.
+pub fn lower_first(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_lowercase() + rest
+}
+
 fn escaped(text: &str) -> Cow<'_, str> {
     let has_a_form = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{fffd}' | '\u{10000}'..);
     if text.chars().all(has_a_form) {

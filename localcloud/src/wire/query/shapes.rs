@@ -1,5 +1,5 @@
-//! What the operations of a JSON service take and return, described once, so that they can be called by the query protocol
-//! too: a form becomes the JSON that the operation takes, the JSON that it returns becomes XML.
+//! Describes once what the operations of a JSON service take and return, so that they can be called by the query
+//! protocol too: a form becomes the JSON that the operation takes, the JSON that it returns becomes XML.
 //!
 //! Lists and maps are flattened, as SQS has them: `AttributeName.1`, `Attribute.1.Name` and `Attribute.1.Value`.
 //! See <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#query-key-resolution>.

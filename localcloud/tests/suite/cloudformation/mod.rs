@@ -28,7 +28,7 @@ use serde_json::{json, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 const BASE: &str = "http://127.0.0.1:4566";
 const LAB_TEMPLATE: &str = include_str!("../../../../templates/standard-queue.yaml");
 const FIFO_TEMPLATE: &str = include_str!("../../../../templates/fifo-queue.yaml");
@@ -68,7 +68,7 @@ impl Cloud {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis = Kinesis::new(clock.clone(), events.clone());
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let iam = Iam::new(clock.clone(), faults, 1);
         let logs = Logs::new(clock.clone(), events.clone());
         let mappings = Mappings::new(
@@ -162,7 +162,7 @@ impl Cloud {
                 return status;
             }
             assert!(
-                started.elapsed() < LONGEST_WAIT,
+                started.elapsed() < MAX_WAIT,
                 "{id} is still {status}\n{:?}",
                 self.events(id).await
             );

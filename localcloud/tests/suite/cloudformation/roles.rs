@@ -258,7 +258,7 @@ Outputs:
     assert!(all(&local.expect("a list"), "Arn").is_empty());
 }
 
-/// What fails halfway leaves nothing behind.
+/// A creation that fails halfway leaves nothing behind.
 #[tokio::test]
 async fn a_role_or_group_that_cannot_be_made_says_why() {
     let cloud = Cloud::new();

@@ -1,4 +1,4 @@
-//! What a function leaves in its log.
+//! A function's log.
 
 use super::*;
 

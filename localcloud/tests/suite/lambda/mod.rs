@@ -35,7 +35,7 @@ fn lines(log: &str) -> Vec<&str> {
 
 /// No wait of a test takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
-/// What a function takes to be created or changed, by the clock.
+/// So long, by the clock, a function takes to be created or changed.
 const CHANGE: Duration = Duration::from_millis(300);
 
 fn is_alive(pid: u64) -> bool {

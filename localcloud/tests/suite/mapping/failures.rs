@@ -1,4 +1,4 @@
-//! What comes of the messages of a queue that a function fails.
+//! Messages of a queue that a function fails.
 
 use super::*;
 

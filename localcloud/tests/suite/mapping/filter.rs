@@ -1,4 +1,4 @@
-//! What a filter keeps from a function.
+//! Filters, and the items that they keep from a function.
 
 use super::*;
 

@@ -36,7 +36,7 @@ const BASE: &str = "https://sqs.us-east-1.amazonaws.com";
 /// No wait of a test takes longer, by the machine's time.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a function answers to an event: its answer, or that it failed.
+/// A function: from an event to its answer, or that it failed.
 type Handler = Box<dyn Fn(&Value) -> Result<Value, ()> + Send + Sync>;
 
 /// The functions and the roles of a lab: one function.
@@ -114,7 +114,7 @@ struct Lab {
     kinesis: Kinesis,
     mappings: Mappings,
     world: Arc<World>,
-    /// What the clock goes on by, again and again, while the test waits for something.
+    /// The clock goes on by this, again and again, while the test waits for something.
     step: Duration,
 }
 
@@ -145,8 +145,7 @@ impl Lab {
         let events = Events::new(clock.clone());
         let faults = Faults::new(events.clone());
         let sqs = Sqs::new(clock.clone(), events.clone(), faults.clone(), 1);
-        let kinesis =
-            Kinesis::with_changes(clock.clone(), events.clone(), Duration::from_millis(1));
+        let kinesis = Kinesis::new(clock.clone(), events.clone(), faults.clone());
         let world = Arc::new(World {
             handler: Box::new(handler),
             timeout: Mutex::new(3),
@@ -251,7 +250,10 @@ impl Lab {
         self.active().await;
     }
 
+    /// Moves the clock to where what happens to the stream is done.
     async fn active(&self) {
+        let changes = Duration::from_millis(localcloud::kinesis::CHANGES);
+        self.clock.advance(changes);
         self.until_in(Duration::ZERO, "the stream is active", async || {
             let summary = self
                 .ask("DescribeStreamSummary", json!({ "StreamName": "s" }))

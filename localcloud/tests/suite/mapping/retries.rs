@@ -1,4 +1,4 @@
-//! What comes of the records of a stream that a function fails: tried again, split, given up, told.
+//! Records of a stream that a function fails: tried again, split, given up, told.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a mapping may be told, how it is described, and what is refused.
+//! A mapping's settings: how they are described, and which are refused.
 
 use super::*;
 

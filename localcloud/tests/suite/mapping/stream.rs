@@ -1,4 +1,4 @@
-//! What reaches a function from a stream: records in order, from where, in which batches.
+//! From a stream to a function: records in order, from where, in which batches.
 
 use super::*;
 

@@ -10,7 +10,7 @@ pub struct Case {
     pub id: String,
     /// The protocol, if only one answers so.
     pub only: Option<Protocol>,
-    /// What is learned, in a sentence.
+    /// The point of the case, in a sentence.
     pub says: String,
     /// Where and when AWS gave these answers.
     pub source: String,

@@ -6,7 +6,7 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What earlier answers are remembered for, by name.
+/// Values of earlier answers, by the names that the case gives them.
 pub type Kept = BTreeMap<String, Value>;
 
 const ANY: &str = "<any>";
@@ -93,7 +93,7 @@ fn compare(
                     differs()
                 };
             };
-            // What is kept first: the rest may speak of it.
+            // The fields that are kept come first: the rest may name their values.
             let is_kept = |field: &Value| {
                 let text = field.as_str().and_then(|text| text.strip_prefix('$'));
                 text.is_some_and(is_name)

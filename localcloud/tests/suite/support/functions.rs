@@ -55,7 +55,7 @@ pub fn lambda(cloud: &LocalCloud, method: &str, path: &str, input: &Value) -> An
     exchange(cloud, &request(method, path, &[], body.as_bytes())).expect("an answer")
 }
 
-/// What creates the test's function; `with` adds to it.
+/// The request that creates the test's function; `with` adds to it.
 pub fn function(name: &str, with: Value) -> Value {
     let mut input = json!({
         "FunctionName": name,

@@ -1,46 +1,54 @@
 //! A client that writes HTTP by hand, so that a test can also write it wrongly.
 
-pub mod feed;
 pub mod functions;
 pub mod model;
 
 use localcloud::clock::Pace;
+use localcloud::testing::Inputs;
 use localcloud::{LocalCloud, Options};
 use serde_json::{json, Value};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How soon a stream is created, changed or deleted in the tests that don't look at it meanwhile.
-const SOON: Duration = Duration::from_millis(20);
-
 /// Waits that nobody ends are skipped after a moment.
 pub fn start() -> LocalCloud {
-    start_with(Pace::Patient(Duration::from_millis(100)), SOON)
+    start_with(Pace::Patient(Duration::from_millis(100)))
 }
 
 /// For a test in which another thread ends a wait: the clock goes by itself, and where the test moves it to.
 pub fn start_patient() -> LocalCloud {
-    start_with(Pace::Machine, SOON)
+    start_with(Pace::Machine)
 }
 
 /// For a test in which a second is over when the test says so: only the test moves the clock.
 pub fn start_stopped() -> LocalCloud {
-    start_with(Pace::Stopped, SOON)
+    start_with(Pace::Stopped)
 }
 
-/// For a test that looks at a stream while it changes.
-pub fn start_slow() -> LocalCloud {
-    start_with(Pace::Machine, localcloud::kinesis::CHANGES)
-}
-
-fn start_with(pace: Pace, stream_changes: Duration) -> LocalCloud {
+fn start_with(pace: Pace) -> LocalCloud {
     let options = Options {
         pace,
-        stream_changes,
         ..Options::default()
     };
     LocalCloud::start(options).expect("a free port")
+}
+
+/// For the tests that compute for seconds: not run again while this executable and the recorded answers are those with
+/// which it was green, unless all tests are asked for.
+pub fn unless_green(test: &str, run: impl FnOnce()) {
+    let this = std::env::current_exe().expect("the path of this test");
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+    let cases = std::env::var("PROPTEST_CASES").unwrap_or_default();
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/green");
+    Inputs::of(test)
+        .and_program(&this)
+        .and_text(recorded.as_ref())
+        .and(cases)
+        .unless_green(folder.as_ref(), || {
+            run();
+            true
+        });
 }
 
 /// An answer, taken apart.
@@ -204,17 +212,19 @@ pub fn kinesis_error(cloud: &LocalCloud, operation: &str, input: Value) -> (Stri
     (text("__type"), text("message"))
 }
 
-/// Waits until a stream is active.
+/// Moves the clock to where what happens to a stream is done.
 pub fn active(cloud: &LocalCloud, stream: &str) {
-    for _ in 0..500 {
-        let input = json!({ "StreamName": stream });
-        let summary = kinesis(cloud, "DescribeStreamSummary", input);
-        if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{stream} doesn't become active");
+    let changes = Duration::from_millis(localcloud::kinesis::CHANGES);
+    cloud.clock().advance(changes);
+    assert_eq!(status(cloud, stream), "ACTIVE");
+}
+
+/// The status of a stream.
+pub fn status(cloud: &LocalCloud, stream: &str) -> String {
+    let input = json!({ "StreamName": stream });
+    let summary = kinesis(cloud, "DescribeStreamSummary", input);
+    let status = &summary["StreamDescriptionSummary"]["StreamStatus"];
+    status.as_str().unwrap_or_default().to_owned()
 }
 
 /// A stream with so many shards, active.

@@ -1,4 +1,4 @@
-//! What the models of a standard and a FIFO queue share.
+//! The common part of the models of a standard and a FIFO queue.
 
 use localcloud::sqs::message::{md5_of_body, Message};
 use proptest::prelude::ProptestConfig;

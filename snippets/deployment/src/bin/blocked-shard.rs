@@ -155,7 +155,7 @@ impl Shard {
     // ANCHOR_END: goes_on
 
     // ANCHOR: look_up
-    /// What the queue was told is where the record is. The record itself is still in the stream.
+    /// The queue was told where the record is. The record itself is still in the stream.
     async fn look_up(&self, sqs: &sqs::Client, queue: &str) -> Result {
         let mut letter = None;
         for _ in 0..30 {

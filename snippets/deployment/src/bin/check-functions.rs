@@ -11,8 +11,8 @@ use aws_sdk_lambda::types::FunctionResponseType::ReportBatchItemFailures;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration as Trigger, EventSourcePosition};
 use aws_sdk_sqs as sqs;
 use deployment::{is_lambdas, lines, parameter, trigger_of, Function};
-use snippets::check::queues::Queue;
-use snippets::check::{self, count, done, missing, mistake, Verdict};
+use exercises::queues::Queue;
+use exercises::{count, done, missing, mistake, Verdict};
 use snippets::{connect, is_scratch, named, options, Result};
 use std::env;
 use std::process::{Command, ExitCode};
@@ -27,9 +27,9 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let Options { page } = options();
-    let page = check::find(&page)?;
+    let page = exercises::find(&page)?;
     let clients = Clients::new(&connect().await);
-    Ok(check::conclude(page, &look(page, &clients).await?))
+    Ok(exercises::conclude(page, &look(page, &clients).await?))
 }
 
 async fn look(page: &str, clients: &Clients) -> Result<Verdict> {
@@ -101,7 +101,7 @@ async fn sqs_function(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What `invoke` has the function print.
+/// The function prints this for `invoke`.
 const BY_HAND: &str = "by hand";
 
 fn state(trigger: &Trigger) -> &str {
@@ -232,7 +232,7 @@ async fn least_privilege(clients: &Clients) -> Result<Verdict> {
 /// Nothing is left of yours, or of the second learner.
 fn cleanup() -> Result<Verdict> {
     let you = env::var("LAB_NAME").unwrap_or_default();
-    for learner in [you.clone(), check::start::learner()] {
+    for learner in [you.clone(), exercises::start::learner()] {
         let left = inventory(&learner)?;
         let Some(first) = left.first() else { continue };
         let left = format!("still there: {first}, {} in all", count(left.len() as u64, "thing"));
@@ -248,7 +248,7 @@ fn cleanup() -> Result<Verdict> {
     done("nothing of the lab is left")
 }
 
-/// What the program `cleanup` would delete for this learner.
+/// The things that the program `cleanup` would delete for this learner.
 fn inventory(learner: &str) -> Result<Vec<String>> {
     let cleanup = format!("cleanup{}", env::consts::EXE_SUFFIX);
     let mut look = Command::new(env::current_exe()?.with_file_name(cleanup));

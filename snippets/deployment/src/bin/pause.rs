@@ -53,7 +53,7 @@ async fn enable(lambda: &lambda::Client, uuid: &str, enabled: bool) -> Result {
 }
 // ANCHOR_END: enable
 
-/// What the function has written, when it has written something.
+/// The lines that the function has written, when it has written something.
 async fn written(function: &Scratch) -> Result<Vec<String>> {
     for _ in 0..120 {
         let written = function.written().await?;

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 struct Step {
     page: &'static str,
     command: &'static str,
-    /// What it prints if it has to fail.
+    /// Printed if it has to fail.
     fails: Option<&'static str>,
     shows: &'static str,
 }
@@ -94,7 +94,7 @@ const STEPS: &[Step] = &[
 // ANCHOR_END: steps
 
 /// Pages wait for minutes on AWS; no program takes as long as this.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const MAX_TIME: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Parser)]
 struct Options {
@@ -225,8 +225,8 @@ async fn run(command: &str) -> Result<Done> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let Ok(ended) = timeout(LONGEST, child).await else {
-        let printed = format!("{name} still runs after {LONGEST:?}");
+    let Ok(ended) = timeout(MAX_TIME, child).await else {
+        let printed = format!("{name} still runs after {MAX_TIME:?}");
         return Ok(Done { success: false, printed });
     };
     let ended =

@@ -2,7 +2,6 @@
 //! more receive, after which it may be a dead letter. What is looked at in a FIFO queue stays visible.
 
 use super::{count, done, missing, mistake, Clients, Verdict};
-use crate::{named, queue_url, Result};
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName::{
     self, MessageDeduplicationId, MessageGroupId,
@@ -14,6 +13,7 @@ use aws_sdk_sqs::types::QueueAttributeName::{
 };
 use aws_sdk_sqs::Client;
 use serde_json::Value;
+use snippets::{named, queue_url, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A queue as its attributes describe it.
@@ -101,7 +101,7 @@ pub async fn receive(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What is received stays hidden for a minute, and not for much longer.
+/// A received message stays hidden for a minute, and not for much longer.
 pub async fn visibility(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let seconds = queue.number(VisibilityTimeout);
@@ -115,7 +115,7 @@ pub async fn visibility(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What is received too often goes to a queue of its own, which keeps it for longer.
+/// A message that is received too often goes to a queue of its own, which keeps it for longer.
 pub async fn dead_letters(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let name = &queue.name;
@@ -162,7 +162,7 @@ pub async fn batch(clients: &Clients) -> Result<Verdict> {
     }
 }
 
-/// What was sent once is in the queue twice.
+/// A message that was sent once is in the queue twice.
 pub async fn once(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let visible = queue.visible();

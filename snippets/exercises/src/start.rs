@@ -1,9 +1,8 @@
 //! The first two pages: where the programs connect, and a stack.
 
 use super::{done, missing, mistake, Clients, Verdict};
-use crate::connect::{endpoint, LOCAL};
-use crate::Result;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use snippets::{endpoint, Result, LOCAL};
 use std::env;
 
 /// A second local cloud answers, or your own account.

@@ -1,5 +1,5 @@
 // The picture that a figure shows before anything moves, and without scripts: a moment of its recorded run, as the figure
-// itself draws it. With STILLS=overwrite the pictures are written anew.
+// itself draws it. With POSTERS=overwrite the pictures are written anew.
 
 const assert = require("node:assert/strict");
 const { readFileSync, writeFileSync } = require("node:fs");
@@ -8,7 +8,7 @@ const { after, before, test } = require("node:test");
 const { Desk, ROOT, launch, open, stepTo } = require("./support.js");
 
 /** The page, the figure's word and run, and the sentence of the moment; which one of several. */
-const STILLS = [
+const POSTERS = [
   ["04-receive", "queue", "receive", /came back/, 3],
   ["05-visibility", "queue", "visibility", /received “Order 1”/],
   ["06-dead-letters", "queue", "dead-letters", /was moved here/],
@@ -34,8 +34,8 @@ before(async () => {
 });
 after(() => Promise.all([desk?.stop(), browser?.close()]));
 
-for (const [page, word, run, moment, nth] of STILLS) {
-  test(`the still of the ${word} in ${page}`, async () => {
+for (const [page, word, run, moment, nth] of POSTERS) {
+  test(`the poster of the ${word} in ${page}`, async () => {
     const tab = await open(browser, `${desk.origin}/${page}.html`);
     const figure = tab.locator(`lab-${word}`);
     await stepTo(figure, moment, nth);
@@ -45,10 +45,10 @@ for (const [page, word, run, moment, nth] of STILLS) {
       return parts.map((part) => part.outerHTML).join("\n");
     });
     // A line for each thing, so that a change of one is a change of one line. Markdown takes an empty line for an end.
-    const still = parts.replace(/(<\/(?:li|p|ul|ol|div|section)>)(?!\n)/g, "$1\n").trim();
-    const file = join(ROOT, `book/figures/stills/${run}-${word}.html`);
-    if (process.env.STILLS === "overwrite") writeFileSync(file, `${still}\n`);
-    else assert.equal(readFileSync(file, "utf8").trim(), still, "run STILLS=overwrite tests/browser/run stills.test.js");
+    const poster = parts.replace(/(<\/(?:li|p|ul|ol|div|section)>)(?!\n)/g, "$1\n").trim();
+    const file = join(ROOT, `book/figures/posters/${run}-${word}.html`);
+    if (process.env.POSTERS === "overwrite") writeFileSync(file, `${poster}\n`);
+    else assert.equal(readFileSync(file, "utf8").trim(), poster, "run POSTERS=overwrite tests/browser/run posters.test.js");
     await tab.context().close();
   });
 }

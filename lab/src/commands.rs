@@ -1,8 +1,7 @@
-//! The commands that ask the running local cloud: `clock`, `fault`, `reset`, `status`.
+//! The commands for a local cloud that runs already: `clock`, `fault`, `reset`, `status`.
 
 use crate::client::Client;
-use crate::span::Span;
-use crate::{progress, target, Command, FaultCommand};
+use crate::{duration, progress, target, Command, FaultCommand};
 use anyhow::Result;
 use localcloud::faults::{Fault, Kind};
 use serde::Deserialize;
@@ -90,9 +89,9 @@ pub fn run(port: Option<u16>, command: Command) -> Result<()> {
     let text = match command {
         Command::Clock { by: None } => clock(&cloud.get("/lab/clock")?),
         Command::Clock { by: Some(by) } => {
-            let body = json!({ "advance_ms": by.0 }).to_string();
+            let body = json!({ "advance_ms": by }).to_string();
             let moved: Clock = cloud.post("/lab/clock", &body)?;
-            format!("Moved by {by}.\n{}", clock(&moved))
+            format!("Moved by {}.\n{}", duration::show(by), clock(&moved))
         }
         Command::Fault(command) => faults(&fault(&cloud, command)?),
         Command::Reset => {
@@ -122,6 +121,9 @@ fn fault(cloud: &Client, command: FaultCommand) -> Result<Vec<Fault>> {
         }
         FaultCommand::Throttle { operation, times } => (Kind::Throttle, operation.target, times),
         FaultCommand::FifoQuota { target, times } => (Kind::FifoQuota, target, times),
+        FaultCommand::StreamQuota { operation, times } => {
+            (Kind::StreamQuota, operation.target, times)
+        }
         FaultCommand::PolicyDelay { target, times } => (Kind::PolicyDelay, target, times),
         FaultCommand::List => return cloud.get("/lab/faults"),
         FaultCommand::Clear => return cloud.delete("/lab/faults"),
@@ -141,7 +143,7 @@ fn clock(clock: &Clock) -> String {
         0 => format!("The local cloud's clock shows {time}, as this machine's does."),
         moved => format!(
             "The local cloud's clock shows {time}, {} ahead of this machine's.",
-            Span(moved)
+            duration::show(moved)
         ),
     }
 }
@@ -162,13 +164,7 @@ fn faults(faults: &[Fault]) -> String {
     }
     let mut text = "Faults that wait to happen:".to_owned();
     for fault in faults {
-        let kind = match fault.kind {
-            Kind::DuplicateDelivery => "duplicate-delivery",
-            Kind::LostResponse => "lost-response",
-            Kind::Throttle => "throttle",
-            Kind::FifoQuota => "fifo-quota",
-            Kind::PolicyDelay => "policy-delay",
-        };
+        let kind = fault.kind.name();
         let target = fault.target.as_deref().unwrap_or("any");
         let _ = write!(text, "\n  {kind:<18}  {target:<24}  {}", times(fault.count));
     }

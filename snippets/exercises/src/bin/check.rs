@@ -3,7 +3,7 @@
 //!     cargo run --bin check
 //!     cargo run --bin check -- 04
 
-use snippets::check::{self, queues, start, streams, Clients, Verdict};
+use exercises::{queues, start, streams, Clients, Verdict};
 use snippets::{connect, options, println, Result};
 use std::env;
 use std::process::{Command, ExitCode};
@@ -21,12 +21,12 @@ async fn main() -> Result<ExitCode> {
         list();
         return Ok(ExitCode::SUCCESS);
     };
-    let page = check::find(&page)?;
+    let page = exercises::find(&page)?;
     if page >= ABOUT_LAMBDA {
         return functions(page);
     }
     let clients = Clients::new(&connect().await);
-    Ok(check::conclude(page, &look(page, &clients).await?))
+    Ok(exercises::conclude(page, &look(page, &clients).await?))
 }
 
 /// The first page that `check-functions` looks after.
@@ -38,7 +38,7 @@ fn functions(page: &str) -> Result<ExitCode> {
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--manifest-path"]);
-        build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+        build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
         build.args(["--bin", "check-functions", "--bin", "cleanup"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
@@ -58,11 +58,11 @@ fn functions(page: &str) -> Result<ExitCode> {
 
 /// The pages, and which of them are done.
 fn list() {
-    let done = check::done_before();
-    for page in check::PAGES {
+    let done = exercises::done_before();
+    for page in exercises::PAGES {
         let is_done = done.iter().any(|known| known == page);
         let state = if is_done { "done" } else { "" };
-        let title = check::title(page).unwrap_or_default();
+        let title = exercises::title(page).unwrap_or_default();
         println!("{state:4}  {page:20}  {title}");
     }
     println!("`cargo run --bin check -- 04` looks whether the exercise of page 04 is done");

@@ -2,10 +2,10 @@
 
 use super::queues::Queue;
 use super::{count, done, missing, mistake, Clients, Verdict};
-use crate::{from_the_start, is_open, named, shards, Result};
 use aws_sdk_kinesis::types::ShardIteratorType::AfterSequenceNumber;
 use aws_sdk_kinesis::types::{ConsumerStatus, Record, Shard, StreamDescriptionSummary};
 use aws_sdk_kinesis::Client;
+use snippets::{from_the_start, is_open, named, shards, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn by_key(records: &[Record]) -> BTreeMap<&str, Vec<String>> {
     by_key
 }
 
-/// What was read to the end is gone from the queue, and still in the stream.
+/// Messages that were read are gone from the queue; the records are still in the stream.
 pub async fn both(clients: &Clients) -> Result<Verdict> {
     let queue = Queue::find(&clients.sqs, "StandardQueue").await?;
     let records = records(&clients.kinesis).await?.len() as u64;

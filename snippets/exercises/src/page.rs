@@ -1,6 +1,6 @@
 //! The pages that have an exercise, and what they say of it.
 
-use crate::Result;
+use snippets::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -86,5 +86,5 @@ fn read(page: &str) -> Option<String> {
 
 /// The folder of the project, where this was built.
 pub fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -6,16 +6,18 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// An event that is awaited comes within this time.
-const LONGEST: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The feed has its own limit for who takes nothing, and an end comes after it.
-const LONGEST_TO_THE_END: Duration = Duration::from_secs(180);
+const MAX_UNTIL_THE_END: Duration = Duration::from_secs(180);
 
+/// Listens to `/lab/events`. It panics when what it waits for does not come in time, and says what came instead.
 pub struct Feed {
     lines: BufReader<TcpStream>,
+    /// The HTTP status of the answer.
     pub status: u16,
     /// The id of the last event.
     pub last: String,
-    /// What came so far, for who waits in vain.
+    /// The events so far, to be shown when a wait is in vain.
     seen: Vec<String>,
 }
 
@@ -31,7 +33,7 @@ impl Feed {
     /// Asks for the feed with this path and these lines of headers.
     pub fn open(cloud: SocketAddr, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(cloud).expect("the local cloud listens");
-        stream.set_read_timeout(Some(LONGEST)).expect("a timeout");
+        stream.set_read_timeout(Some(MAX_WAIT)).expect("a timeout");
         // Of HTTP/1.0, so that the events come as they are and not in chunks.
         write!(
             stream,
@@ -55,13 +57,17 @@ impl Feed {
     }
 
     /// The next event.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the feed goes on: there is no end to say None at"
+    )]
     pub fn next(&mut self) -> Value {
-        self.read(LONGEST).expect("the feed goes on")
+        self.read(MAX_WAIT).expect("the feed goes on")
     }
 
     /// The next event, even if it takes long; none when the feed has ended.
     pub fn try_next(&mut self) -> Option<Value> {
-        self.read(LONGEST_TO_THE_END)
+        self.read(MAX_UNTIL_THE_END)
     }
 
     fn read(&mut self, longest: Duration) -> Option<Value> {

@@ -6,23 +6,23 @@ pub mod queues;
 pub mod start;
 pub mod streams;
 
-use crate::{eprintln, println, Result};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cloudformation;
 use aws_sdk_kinesis as kinesis;
 use aws_sdk_sqs as sqs;
 use aws_sdk_sts as sts;
+use snippets::{eprintln, println, Result};
 use std::process::ExitCode;
 
 pub use page::{find, title, PAGES};
 pub use progress::done as done_before;
 
-/// What a look at the cloud has shown.
+/// The outcome of a look at the cloud.
 pub enum Verdict {
     Done(String),
     NotYet {
         missing: String,
-        /// What has most likely gone wrong.
+        /// The most likely mistake.
         mistake: Option<String>,
     },
 }
