@@ -1,6 +1,7 @@
 // <lab-cloud>: the whole local cloud on one page, with its clock and its faults. Without a desk there is nothing to show.
 
-import { button, column, h, replace, some, tickTimers, title } from "./draw.js";
+import { Director } from "./director.js";
+import { become, button, column, h, some, text, title } from "./draw.js";
 import { feed } from "./feed.js";
 import { functionPicture, logTail } from "./function.js";
 import { queuePicture } from "./queue.js";
@@ -12,6 +13,8 @@ import { count, duration, sentence } from "./words.js";
 const STATUS_MS = 3000;
 const TICK_MS = 200;
 const THINGS = 20;
+/** So many messages of each queue have a row. */
+const ROWS = 6;
 const LINES = 20;
 const MOVES = { "30 s": 30_000, "1 min": 60_000, "6 min": 360_000, "25 h": 90_000_000 };
 const FAULTS = ["duplicate-delivery", "lost-response", "throttle", "fifo-quota", "stream-quota", "policy-delay"];
@@ -21,25 +24,42 @@ customElements.define(
   class extends HTMLElement {
     #status = { faults: [], roles: [] };
     #drawing = 0;
+    #director = null;
+    #told = 0;
+    #drawn = [];
+    #lists = new Map();
 
     async connectedCallback() {
       if (this.stage) return;
       this.stage = h("div.lab-stage");
+      this.rest = h("div.lab-cloud");
+      const list = (name, make) => {
+        const items = h("ul.lab-things", { "aria-label": name });
+        const none = h("p.lab-none", `no ${name.toLowerCase().slice(0, -1)}`);
+        this.#lists.set(name.toLowerCase(), { items, none, make, pictures: new Map() });
+        return h("section.lab-column", h("p.lab-head", name), items, none);
+      };
+      this.stage.append(
+        h(
+          "div.lab-cloud",
+          list("Queues", (queue, timeline) => queuePicture(queue, timeline, ROWS)),
+          list("Streams", streamPicture),
+          list("Functions", functionPicture),
+        ),
+        this.rest,
+      );
       await feed.found;
       if (!feed.origin) return;
       this.about = this.appendChild(h("p.lab-about"));
       const told = h("ol.lab-said");
-      const voice = new Voice(told);
+      const voice = (this.voice = new Voice(told));
       this.querySelector(".lab-still")?.remove();
       this.append(this.#desk(), told, this.stage, voice.spoken);
       this.setAttribute("role", "group");
       this.setAttribute("aria-label", "The local cloud");
-      feed.addEventListener("change", ({ detail }) => {
-        if (detail) voice.say(sentence(detail, feed.cloud));
-        this.#update();
-      });
+      feed.addEventListener("change", () => this.#update());
       feed.open();
-      setInterval(() => this.#tick(), TICK_MS);
+      setInterval(() => this.#update(), TICK_MS);
       setInterval(() => document.hidden || this.#ask(), STATUS_MS);
       this.#ask();
     }
@@ -102,41 +122,67 @@ customElements.define(
 
     #draw() {
       this.#drawing = 0;
-      const { cloud } = feed;
-      if (!cloud) return;
-      const now = feed.now();
-      const { faults, roles } = this.#status;
-      this.about.textContent = feed.connected
-        ? `Live from ${feed.origin}.`
-        : `The desk at ${feed.origin} doesn't answer any more. This is what it told last.`;
-      const fault = ({ kind, target, count: n }) => `${kind}${target ? ` for ${target}` : ""}, ${count(n, "time")}`;
-      this.waiting.textContent = faults.length ? `Waiting to happen: ${faults.map(fault).join("; ")}` : "No fault waits.";
-      const list = (name, things, draw, none) => {
-        const there = [...things.values()].filter((thing) => !thing.deleted);
-        return column(
-          name,
-          some(there, THINGS, (thing) => h("li", draw(thing))),
-          none,
-          "lab-things",
-        );
-      };
-      const role = ({ name, policies }) => title(name, policies.length ? policies : ["may do nothing"]);
-      replace(
-        this.stage,
-        h(
-          "div.lab-cloud",
-          list("Queues", cloud.queues, (queue) => queuePicture(queue, cloud, now), "no queue"),
-          list("Streams", cloud.streams, streamPicture, "no stream"),
-          list("Functions", cloud.functions, (it) => functionPicture(it, cloud, now), "no function"),
-          list("Roles", roles, role, "no role"),
-          logTail(cloud.log.slice(-LINES)),
-        ),
-      );
+      const { timeline } = feed;
+      if (!timeline) return;
+      if (this.#director?.timeline !== timeline) {
+        this.#director = new Director(timeline, true);
+        this.#told = 0;
+        for (const { pictures } of this.#lists.values()) {
+          pictures.forEach(({ item }) => item.remove());
+          pictures.clear();
+        }
+      }
+      const time = this.#director.head;
+      const count = timeline.landed(time);
+      for (; this.#told < count; this.#told++) {
+        if (count - this.#told > this.voice.most) continue;
+        this.voice.say(sentence(timeline.cues[this.#told].event, timeline.cloud(this.#told + 1)));
+      }
+      const cloud = timeline.cloud(count);
+      const moment = { timeline, time, cloud, count, now: timeline.clock(time) };
+      for (const [name, list] of this.#lists) this.#drawList(list, cloud[name], moment);
+      if (this.#drawn[0] !== count || this.#drawn[1] !== this.#status) this.#drawRest(cloud, count);
+      const known = timeline.cues.length;
+      timeline.trim(time);
+      this.#told -= known - timeline.cues.length;
       this.#tick();
+      if (time < timeline.end + TICK_MS) this.#update();
+    }
+
+    /** Each thing has a picture for as long as it is there. */
+    #drawList({ items, none, make, pictures }, things, moment) {
+      const there = [...things.values()].filter((thing) => !thing.deleted).slice(0, THINGS);
+      none.hidden = there.length > 0;
+      for (const [name, { item }] of pictures) {
+        if (!there.some((thing) => thing.name === name)) item.remove(), pictures.delete(name);
+      }
+      for (const thing of there) {
+        if (!pictures.has(thing.name)) {
+          const picture = make(thing, moment.timeline);
+          picture.item = items.appendChild(h("li", picture.element));
+          pictures.set(thing.name, picture);
+        }
+        pictures.get(thing.name).draw(thing, moment);
+      }
+    }
+
+    #drawRest(cloud, drawn) {
+      this.#drawn = [drawn, this.#status];
+      const { faults, roles } = this.#status;
+      const fault = ({ kind, target, count: n }) => `${kind}${target ? ` for ${target}` : ""}, ${count(n, "time")}`;
+      text(this.waiting, faults.length ? `Waiting to happen: ${faults.map(fault).join("; ")}` : "No fault waits.");
+      const role = ({ name, policies }) => h("li", title(name, policies.length ? policies : ["may do nothing"]));
+      const all = column("Roles", some(roles, THINGS, role), "no role", "lab-things");
+      become(this.rest, h("div.lab-cloud", all, logTail(cloud.log.slice(-LINES))));
     }
 
     #tick() {
-      tickTimers(this.stage, feed.now());
+      text(
+        this.about,
+        feed.connected
+          ? `Live from ${feed.origin}, about a second behind.`
+          : `The desk at ${feed.origin} doesn't answer any more. This is what it told last.`,
+      );
       const moved = this.#status.clock?.moved_ms;
       const time = new Date(feed.now()).toLocaleTimeString("en-GB");
       this.clock.textContent = `${time}${moved ? `, ${duration(moved)} ahead` : ""}`;

@@ -1,8 +1,4 @@
-// What figures are drawn with: elements, lists, timers, and a new picture in the place of an old one.
-
-import { duration } from "./words.js";
-
-const MOVE = { duration: 450, easing: "ease-out" };
+// What figures are drawn with: elements, lists, and an old picture that becomes a new one.
 
 /**
  * A new element, such as `h("li.lab-card", { title }, text)`: its name and classes, then its attributes, if any, and its
@@ -50,36 +46,42 @@ export function title(name, words) {
   return h("p.lab-title", h("b", name), " ", h("span", words.filter(Boolean).join(", ")));
 }
 
-/** What runs down until a time of the local cloud's clock, and the word for its end. */
-export function timer(until, total, over, now) {
-  const element = h("span.lab-timer", { "data-until": until, "data-total": total, "data-over": over });
-  tick(element, now);
-  return element;
+const wantsNoMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Whether the reader wants nothing to move. */
+export function isStill() {
+  return wantsNoMotion.matches;
 }
 
-export function tickTimers(stage, now) {
-  for (const element of stage.querySelectorAll("[data-until]")) tick(element, now);
-}
-
-function tick(element, now) {
-  const { until, total, over } = element.dataset;
-  const left = until - now;
-  const text = left > 0 ? duration(Math.ceil(left / 1000) * 1000) : over;
-  if (element.textContent !== text) element.textContent = text;
-  element.style.setProperty("--left", Math.min(1, Math.max(0, left / total)).toFixed(3));
-}
-
-/** Puts a new picture in the place of the old one. What has the same `data-key` in both moves from there to here. */
-export function replace(stage, picture) {
-  const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches && stage.hasChildNodes();
-  const keyed = () => (moves ? [...stage.querySelectorAll("[data-key]")] : []);
-  const before = new Map(keyed().map((element) => [element.dataset.key, element.getBoundingClientRect()]));
-  stage.replaceChildren(picture);
-  for (const element of keyed()) {
-    const from = before.get(element.dataset.key);
-    const to = element.getBoundingClientRect();
-    const [x, y] = from ? [from.left - to.left, from.top - to.top] : [];
-    if (!from) element.animate({ transform: ["scale(0.4)", "none"], opacity: [0, 1] }, MOVE);
-    else if (x || y) element.animate({ transform: [`translate(${x}px, ${y}px)`, "none"] }, MOVE);
+/** Makes an element what the new one is, and keeps of it what is the same: nothing that stays is built again. */
+export function become(old, next) {
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const keyed = new Map([...old.children].filter(({ dataset }) => dataset.key).map((child) => [child.dataset.key, child]));
+  let place = old.firstChild;
+  for (const child of [...next.childNodes]) {
+    const same = keyed.get(child.dataset?.key) ?? (place?.dataset?.key ? null : place);
+    if (!same || same.nodeName !== child.nodeName) {
+      old.insertBefore(child, place);
+      continue;
+    }
+    if (same === place) place = place.nextSibling;
+    else old.insertBefore(same, place);
+    if (same instanceof Element) become(same, child);
+    else if (same.data !== child.data) same.data = child.data;
   }
+  while (place) {
+    const after = place.nextSibling;
+    place.remove();
+    place = after;
+  }
+}
+
+/** Sets what has changed, and nothing else. */
+export function text(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+export function style(element, name, value) {
+  if (element.style.getPropertyValue(name) !== value) element.style.setProperty(name, value);
 }

@@ -1,11 +1,10 @@
 // The one feed that all figures of a page share: what happens in the local cloud that runs on this machine.
 
+import { Timeline } from "./director.js";
 import { nothing, reduce } from "./store.js";
 
 /** Where the local cloud is unless the desk has served this page. */
 const USUAL = "http://127.0.0.1:4566";
-/** So many events can be played again. */
-const HISTORY = 1000;
 const TRY_AGAIN_MS = 5000;
 
 class Feed extends EventTarget {
@@ -15,8 +14,8 @@ class Feed extends EventTarget {
   cloud = null;
   /** Whether the feed is open. */
   connected = false;
-  /** What happened last, and what there was before. */
-  history = { start: nothing, events: [] };
+  /** What happens, each at its time on the stage. */
+  timeline = null;
   /** Settles when it is known whether there is a desk. */
   found = this.#find();
   #ahead = 0;
@@ -72,17 +71,15 @@ class Feed extends EventTarget {
   }
 
   #take(event) {
-    const ahead = event.at - performance.now();
+    const now = performance.now();
+    const ahead = event.at - now;
     if (event.kind === "state") {
       this.cloud = reduce(nothing, event);
-      this.history = { start: this.cloud, events: [] };
+      this.timeline = new Timeline(this.cloud, now);
       this.#ahead = ahead;
     } else {
       this.cloud = reduce(this.cloud, event);
-      this.history.events.push(event);
-      if (this.history.events.length > HISTORY) {
-        this.history.start = reduce(this.history.start, this.history.events.shift());
-      }
+      this.timeline.push(event, now);
       // The clock never goes back; an event that is late says nothing about it.
       this.#ahead = Math.max(this.#ahead, ahead);
     }

@@ -1,74 +1,95 @@
 // What all figures have in common: where they take what they show from, their buttons and their words.
 
-import { button, h, replace, tickTimers } from "./draw.js";
+import { Director, recorded } from "./director.js";
+import { button, h, isStill } from "./draw.js";
 import { feed } from "./feed.js";
-import { Player } from "./player.js";
 import { find, nothing, reduce } from "./store.js";
 import { Voice } from "./voice.js";
-import { sentence } from "./words.js";
+import { duration, sentence } from "./words.js";
 
 /** Of a thing that was there before the feed was opened, so many events are played again. */
 const AGAIN = 100;
+/** Timers run down in such steps, in ms. */
 const TICK_MS = 200;
+/** The buttons and the scale are looked at again so often, in ms. */
+const OFFER_MS = 150;
+/** Who is further behind than this is offered to catch up. In ms. */
+const LATE = 2500;
+const SPEEDS = [0.25, 0.5, 1, 2, 4];
+/** At so many moments of a run it is measured how tall its picture gets. */
+const MEASURES = 40;
+/** Among so many of the last events it is looked for what to say. */
+const LOOK_BACK = 200;
+const AT_ONCE = 12;
+
+/** The recorded runs that are played, by name. Figures of the same run share its clock. */
+const runs = new Map();
 
 /**
  * A figure about one thing of the cloud, which has the attribute `name`, see [`find`]. A subclass says what it is called,
- * `word`, what it looks like, `picture(thing, cloud, now)`, and which events it is about, `concerns(event, thing, cloud)`;
- * without a thing, it is about all of its kind.
+ * `word`, which events it is about, `concerns(event, thing, cloud)`, without a thing about all of its kind, and how to make
+ * its `picture()`: an `element`, and `draw(thing, moment)` that brings it up to date.
  *
  * At first it shows its own content, a `still` of the recorded run. Then it is `live`, or plays the recorded `run`, or what
  * the feed has told, once `again`.
  */
 export class Figure extends HTMLElement {
   #shows = "still";
-  #player = null;
-  #recording;
+  #director = null;
+  #picture = null;
   #commands = [];
   #voice;
+  #thing;
+  #stops = { cues: [] };
   /** Whether the reader has pressed a button; from then on the figure doesn't change over by itself. */
   #chosen = false;
-  #drawing = 0;
+  #frame = 0;
+  #offered = 0;
 
   connectedCallback() {
     if (this.controls) return;
     this.about = this.querySelector(".lab-about");
     this.stage = this.querySelector(".lab-stage");
     this.#voice = new Voice(this.querySelector(".lab-said"));
-    const fromStart = () => {
-      this.#show("still");
-      this.#play();
-    };
     this.buttons = {
       play: button("Play", () => this.#play()),
-      step: button("Step", async () => (await this.#ready()).step()),
-      restart: button("Restart", () => this.#player.restart()),
+      back: button("Back", () => this.#back()),
+      step: button("Step", () => this.#step()),
+      restart: button("Restart", () => this.#seek(this.#director.timeline.from)),
+      catchUp: button("Catch up", () => (isStill() ? this.#show("live") : this.#director.catchUp())),
       again: button("Play it again, slowly", () => this.#again()),
-      run: button("Show the recorded run", fromStart),
+      run: button("Show the recorded run", () => this.#play(true)),
       live: button("Show mine, live", () => this.#show("live")),
     };
+    const oninput = () => this.#seek(this.#stops.cues[this.scale.value - 1]?.lands ?? this.#director.timeline.from);
+    this.scale = h("input.lab-scale", { type: "range", min: 0, "aria-label": "Moment", oninput });
+    const onchange = () => (this.#director.speed = Number(this.speed.value));
+    const speeds = SPEEDS.map((speed) => h("option", { value: speed, ...(speed === 1 && { selected: "" }) }, `${speed}x`));
+    this.speed = h("select.lab-speed", { "aria-label": "Speed", onchange }, speeds);
     this.place = h("span.lab-place");
-    this.controls = h("div.lab-controls", Object.values(this.buttons), this.place);
-    this.controls.addEventListener("click", () => (this.#chosen = true));
+    const { play, back, step, restart, ...others } = this.buttons;
+    const transport = h("span.lab-transport", play, back, step, restart, this.speed, this.scale, this.place);
+    this.controls = h("div.lab-controls", transport, Object.values(others));
+    this.controls.addEventListener("click", (event) => {
+      this.#chosen ||= event.target.matches("button");
+      this.#wake();
+    });
+    // Arrows are for the scale here, and turn no page.
+    this.addEventListener("keydown", (event) => event.key.startsWith("Arrow") && event.stopPropagation());
+    // What this says later may be shorter, and must not pull the page up.
+    this.about.style.minHeight = `${this.about.offsetHeight}px`;
     this.append(this.controls, this.#voice.spoken);
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", `Figure: the ${this.word} ${this.getAttribute("name")}`);
-    feed.addEventListener("change", ({ detail }) => this.#hear(detail));
+    feed.addEventListener("change", () => this.#hear());
     feed.open();
-    setInterval(() => this.#shows !== "still" && tickTimers(this.stage, this.#now), TICK_MS);
-    this.#update();
+    setInterval(() => this.#shows !== "still" && this.#wake(), TICK_MS);
+    this.#wake();
   }
 
   /** The reader's own thing, if there is a feed and it has told of one. */
   get mine() {
     return this.#find(feed.cloud);
-  }
-
-  get #cloud() {
-    return this.#player ? this.#player.cloud : feed.cloud;
-  }
-
-  get #now() {
-    return this.#player ? this.#player.now() : feed.now();
   }
 
   #find(cloud) {
@@ -79,78 +100,178 @@ export class Figure extends HTMLElement {
     return event.kind === "clock" || event.kind === "fault" || this.concerns(event, thing, cloud);
   }
 
-  /** Takes note of an event of the feed. */
-  #hear(event) {
+  #hear() {
     const { mine } = this;
     if (mine && !mine.deleted && !this.#chosen && this.#shows === "still") this.#show("live");
-    else if (this.#shows === "live" && event && this.#isFor(event, mine, feed.cloud)) {
-      this.#voice.say(sentence(event, feed.cloud));
-    }
-    this.#update();
+    if (this.#shows === "live" && feed.timeline !== this.#director.timeline) this.#show("live");
+    this.#wake();
   }
 
-  #show(shows) {
-    this.#player?.pause();
-    this.#player = null;
+  #show(shows, director) {
     this.#shows = shows;
+    this.#director = shows === "live" ? new Director(feed.timeline, true) : director;
+    this.#director.speed = Number(this.speed.value);
+    this.#picture = null;
+    this.#stops = { cues: [] };
+    this.#offered = 0;
     this.#voice.clear();
-    this.stage.style.minHeight = "";
-    this.#update();
+    this.#wake();
   }
 
-  /** The player; if there is none, that of the recorded run, at its start. */
-  async #ready() {
-    if (this.#player) return this.#player;
-    const url = new URL(`runs/${this.getAttribute("run")}.json`, import.meta.url);
-    this.#recording ??= fetch(url).then((answer) => answer.json());
-    const { commands, events } = await this.#recording;
+  /** What is played; if nothing is, the recorded run, at its start. */
+  async #ready(isFresh) {
+    if (this.#director && !isFresh) return this.#director;
+    const run = this.getAttribute("run");
+    const those = [...document.querySelectorAll(`[run="${run}"]`)].filter((figure) => figure instanceof Figure);
+    if (!runs.has(run)) runs.set(run, this.#load(run, those));
+    const { timeline, commands } = await runs.get(run);
+    // Who presses twice meanwhile gets one.
+    if (this.#director && !isFresh) return this.#director;
+    const director = new Director(timeline, false);
+    for (const figure of those) if (figure === this || figure.#shows === "still") figure.#follow(director, commands);
+    return director;
+  }
+
+  #follow(director, commands) {
     this.#commands = commands;
-    // Who presses twice meanwhile gets one player.
-    if (!this.#player) this.#playFrom("run", reduce(nothing, events[0]), events.slice(1));
-    return this.#player;
+    this.#show("run", director);
+    this.#measure();
   }
 
-  async #play() {
-    const player = await this.#ready();
-    if (player.playing) return player.pause();
-    if (player.over) player.restart();
-    player.play();
+  /** Makes room for the tallest picture of what is known, so that the text below stays where it is. */
+  #measure() {
+    const { timeline } = this.#director;
+    for (let i = 0; i <= MEASURES; i++) {
+      const time = timeline.from + ((timeline.end - timeline.from) * i) / MEASURES;
+      const count = timeline.landed(time);
+      const cloud = timeline.cloud(count);
+      this.#paint(this.#find(cloud), { timeline, time, cloud, count, now: timeline.clock(time) });
+    }
+  }
+
+  async #load(run, those) {
+    const answer = await fetch(new URL(`runs/${run}.json`, import.meta.url));
+    const { commands, events } = await answer.json();
+    const concerns = (event) => those.some((figure) => figure.#isFor(event, undefined, feed.cloud ?? nothing));
+    return { commands, timeline: recorded(reduce(nothing, events[0]), events.slice(1), concerns) };
+  }
+
+  async #play(isFresh) {
+    const director = await this.#ready(isFresh);
+    if (director.playing && !isFresh) director.pause();
+    else director.play();
+    this.#wake();
+  }
+
+  async #step() {
+    const director = await this.#ready();
+    const next = this.#list().find(({ lands }) => lands > director.aim);
+    if (next) this.#to(next.lands);
+  }
+
+  async #back() {
+    const director = await this.#ready();
+    const before = this.#list().filter(({ lands }) => lands <= director.head);
+    this.#seek(before.at(-2)?.lands ?? director.timeline.from);
+  }
+
+  #to(time) {
+    if (isStill()) return this.#seek(time);
+    this.#director.playTo(time);
+    this.#wake();
+  }
+
+  #seek(time) {
+    this.#director.seek(time);
+    this.#wake();
   }
 
   #again() {
-    const { start, events } = feed.history;
     const { mine, word } = this;
+    const events = feed.timeline.cues.map(({ event }) => event);
     const created = events.findLastIndex((event) => event.kind === `${word}-created` && event[word] === mine.name);
     const from = created < 0 ? Math.max(0, events.length - AGAIN) : created;
-    this.#playFrom("again", events.slice(0, from).reduce(reduce, start), events.slice(from), mine);
-    this.#play();
+    const before = feed.timeline.cloud(from);
+    const concerns = (event) => this.#isFor(event, mine, feed.cloud);
+    this.#show("again", new Director(recorded(before, events.slice(from), concerns), false));
+    this.#measure();
+    this.#director.play();
   }
 
-  #playFrom(shows, start, events, thing) {
-    this.#show(shows);
-    const onchange = (event) => {
-      const player = this.#player;
-      if (event) this.#voice.say(sentence(event, player.cloud), !player.playing);
-      else if (player?.position === 0) this.#voice.clear();
-      this.#update();
-    };
-    this.#player = new Player(start, events, (event) => this.#isFor(event, thing, feed.cloud), onchange);
+  /** The events to stop at, in the order in which they are seen. */
+  #list() {
+    const { timeline } = this.#director;
+    const thing = this.#shows === "run" ? undefined : this.mine;
+    const known = this.#stops;
+    if (known.timeline !== timeline || known.count !== timeline.feed.length + timeline.dropped || known.name !== thing?.name) {
+      const cloud = this.#shows === "run" ? timeline.cloud(timeline.cues.length) : feed.cloud;
+      const cues = timeline.cues.filter(({ event }) => this.#isFor(event, thing, cloud));
+      this.#stops = { timeline, count: timeline.feed.length + timeline.dropped, name: thing?.name, cues };
+    }
+    return this.#stops.cues;
   }
 
-  #update() {
-    this.#drawing ||= requestAnimationFrame(() => this.#draw());
+  #wake() {
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
-    this.#drawing = 0;
-    if (this.#shows !== "still") {
-      const thing = this.#find(this.#cloud);
-      replace(this.stage, thing ? this.picture(thing, this.#cloud, this.#now) : `There is no such ${this.word} yet.`);
-      // A picture that shrinks would pull the page's text up and down.
-      this.stage.style.minHeight = `${this.stage.offsetHeight}px`;
+    this.#frame = 0;
+    const director = this.#director;
+    if (director) {
+      const { timeline } = director;
+      const time = director.head;
+      const count = timeline.landed(time);
+      const cloud = this.#say(timeline, count);
+      const thing = this.#find(cloud);
+      this.#paint(thing, { timeline, time, cloud, count, now: timeline.clock(time) });
+      if (director.isLive) timeline.trim(time);
+      // Nothing moves once all has landed; the timers have a pace of their own.
+      if (director.playing && time < timeline.end + TICK_MS) this.#wake();
     }
-    this.#tell();
-    this.#offer();
+    const now = performance.now();
+    if (now - this.#offered > OFFER_MS || !director?.playing) {
+      this.#offered = now;
+      this.#tell();
+      this.#offer();
+    }
+  }
+
+  #paint(thing, moment) {
+    if (!thing) {
+      this.#picture = null;
+      const none = `There is no such ${this.word} yet.`;
+      if (this.stage.textContent !== none) this.stage.replaceChildren(none);
+      return;
+    }
+    if (this.#picture?.name !== thing.name) {
+      this.#picture = this.picture(thing, moment.timeline);
+      this.#picture.name = thing.name;
+      this.stage.replaceChildren(this.#picture.element);
+    }
+    this.#picture.draw(thing, moment);
+    // A picture that shrinks would pull the page's text up and down.
+    const height = this.stage.offsetHeight;
+    if (height > (parseFloat(this.stage.style.minHeight) || 0)) this.stage.style.minHeight = `${height}px`;
+  }
+
+  /** Says the last things that have landed. Each has its sentence from the cloud as it was then. */
+  #say(timeline, count) {
+    const thing = this.#shows === "run" ? undefined : this.mine;
+    for (let i = Math.max(0, count - AT_ONCE); i < count; i++) {
+      const cue = timeline.cues[i];
+      cue.said ??= sentence(cue.event, timeline.cloud(i + 1)) ?? "";
+    }
+    const cloud = timeline.cloud(count);
+    const last = [];
+    for (let i = count - 1; i >= 0 && i > count - LOOK_BACK && last.length < this.#voice.most; i--) {
+      const cue = timeline.cues[i];
+      if (!this.#isFor(cue.event, thing, cloud)) continue;
+      cue.said ??= sentence(cue.event, cloud) ?? "";
+      if (cue.said) last.unshift(cue);
+    }
+    this.#voice.show(last, !this.#director.playing);
+    return cloud;
   }
 
   /** Says in words where the picture comes from. */
@@ -163,22 +284,35 @@ export class Figure extends HTMLElement {
       live: [`Live from your local cloud: the ${word} ${mine?.name ?? "is not there"}.${end}${lost}`],
       again: [`Your own ${word} ${mine?.name ?? ""}, played again slowly.`],
       run: ["A recorded run of ", ...commands, "."],
-    };
-    if (this.#shows in words) this.about.replaceChildren(...words[this.#shows]);
+    }[this.#shows];
+    const text = words?.map((word) => word.textContent ?? word).join("");
+    if (words && this.about.textContent !== text) this.about.replaceChildren(...words);
   }
 
   /** Offers the buttons that make sense now. */
   #offer() {
     const { mine } = this;
-    const [shows, player] = [this.#shows, this.#player];
-    const { play, step, restart, again, run, live } = this.buttons;
-    play.textContent = player?.playing ? "Pause" : "Play";
-    play.hidden = step.hidden = shows === "live";
-    step.disabled = Boolean(player?.over);
-    restart.hidden = !player;
-    again.hidden = shows !== "live" || !feed.history.events.some((event) => this.#isFor(event, mine, feed.cloud));
+    const [shows, director] = [this.#shows, this.#director];
+    const { play, back, step, restart, catchUp, again, run, live } = this.buttons;
+    const cues = director ? this.#list() : [];
+    const position = director ? cues.filter(({ lands }) => lands <= director.aim).length : 0;
+    const isLate = director?.isLive && (director.behind > LATE || !director.playing);
+    set(play, director?.playing ? "Pause" : "Play");
+    step.disabled = Boolean(director) && position === cues.length;
+    back.disabled = restart.disabled = position === 0;
+    this.scale.disabled = !director;
+    this.scale.max = cues.length;
+    this.scale.value = position;
+    catchUp.hidden = !isLate;
+    again.hidden = shows !== "live" || !cues.length;
     run.hidden = shows === "still" || shows === "run";
     live.hidden = !mine || shows === "live";
-    this.place.textContent = player ? `${player.position} of ${player.length}` : "";
+    const behind = isLate ? `${duration(director.behind)} behind` : "live, about a second behind";
+    set(this.place, !director ? "" : director.isLive ? behind : `${position} of ${cues.length}`);
+    this.scale.setAttribute("aria-valuetext", this.place.textContent || "not yet played");
   }
+}
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

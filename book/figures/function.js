@@ -1,11 +1,11 @@
 // <lab-function name="SQSFunction" run="sqs-function">: who polls for it, what runs, how it ended, what it logged.
 
-import { column, h, some, title } from "./draw.js";
+import { become, column, h, some, title } from "./draw.js";
 import { Figure } from "./figure.js";
 import { count, duration } from "./words.js";
 
 const LINES = 8;
-const INVOCATIONS = 8;
+const INVOCATIONS = 5;
 
 customElements.define(
   "lab-function",
@@ -17,13 +17,19 @@ customElements.define(
       return !it || it.name === (event.function ?? cloud.mappings.get(event.mapping)?.function);
     }
 
-    picture(it, cloud, now) {
-      return functionPicture(it, cloud, now);
+    picture() {
+      return functionPicture();
     }
   },
 );
 
-export function functionPicture(it, cloud, now) {
+/** A picture of a function: its `element`, and `draw` to bring it up to date. */
+export function functionPicture() {
+  const element = h("div.lab-function");
+  return { element, draw: (it, { cloud, now }) => become(element, whole(it, cloud, now)) };
+}
+
+function whole(it, cloud, now) {
   const words = [
     `${it.running} running`,
     it.warm && `${it.warm} warm`,
@@ -39,11 +45,19 @@ export function functionPicture(it, cloud, now) {
     title(it.name, words),
     h(
       "div.lab-columns",
+      column("Source", mappings.map(({ source }) => sourceCard(source, cloud)), "no trigger"),
       column("Lambda polls", mappings.map(poller), "nothing: there is no trigger"),
       column("Invocations, the last one first", invocations, "none yet"),
     ),
     logTail(lines.slice(-LINES)),
   );
+}
+
+/** What the function's records come from. */
+function sourceCard(source, cloud) {
+  const queue = cloud.queues.get(source);
+  const words = queue ? `${queue.visible} visible, ${queue.in_flight} in flight` : cloud.streams.has(source) && "stream";
+  return h("li.lab-card", h("b", source), " ", h("small", words));
 }
 
 function poller({ source, state, brought }) {
@@ -67,6 +81,8 @@ function invocation({ request, records, state, error, ms, at }, now) {
 }
 
 export function logTail(lines) {
-  const line = ({ line }) => h("li", { title: line }, line.trimEnd());
+  // What the runtime says of a request is only around what the function has printed.
+  const isAround = (line) => /^(INIT_START|START|END|REPORT|XRAY)\b/.test(line);
+  const line = ({ line }) => h(`li${isAround(line) ? ".lab-around" : ""}`, { title: line }, line.trimEnd());
   return column("Log", lines.map(line), "nothing yet", "lab-lines");
 }

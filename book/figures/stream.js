@@ -1,15 +1,20 @@
-// <lab-stream name="KinesisStream" run="put">: shards as ranges of hash keys, the records in them, and how far each reader is.
+// <lab-stream name="KinesisStream" run="put">: shards as ranges of hash keys, a tape of the records in each, which moves on
+// as records come, and under it how far each reader is.
 
-import { h, some, title } from "./draw.js";
+import { ease, part } from "./director.js";
+import { become, h, isStill, style, text, title } from "./draw.js";
 import { Figure } from "./figure.js";
-import { behind, isAfter } from "./store.js";
+import { behind } from "./store.js";
 import { count, duration, number, recordLabel } from "./words.js";
 
 const SHARDS = 12;
-/** Of each shard the last records are drawn, as many as fit into so many letters. */
-const LETTERS = 100;
-const LETTERS_OF_MANY = 40;
-const MANY = 5;
+/** So many cells of a tape can be seen, the newest at its end; so many as two more are behind the one who puts them there. */
+const CELLS = 14;
+const WIDTH = CELLS + 2;
+const READERS = 4;
+/** There is room for so many readers before the first has come, but not in each of many shards. */
+const ROOM = 2;
+const MANY = 3;
 /** Hash keys are numbers of 128 bits. */
 const ALL_KEYS = 2n ** 128n;
 
@@ -23,32 +28,62 @@ customElements.define(
       return "stream" in event && !idle && (!stream || event.stream === stream.name);
     }
 
-    picture(stream) {
-      return streamPicture(stream);
+    picture(stream, timeline) {
+      return streamPicture(stream, timeline);
     }
   },
 );
 
-export function streamPicture(stream) {
-  const shards = [...stream.shards.values()];
+/** A picture of a stream: its `element`, and `draw` to bring it up to date. */
+export function streamPicture(stream, timeline) {
+  const head = h("div");
+  const list = h("ul.lab-shards", { "aria-label": "shards" });
+  const folded = h("p.lab-folded");
+  const rows = new Map();
+  let drawn = -1;
+
+  function draw(stream, moment) {
+    const shards = [...stream.shards.values()];
+    if (drawn !== moment.count) {
+      drawn = moment.count;
+      become(head, h("div", title(stream.name, words(stream, shards)), shards.length > 1 && map(shards)));
+      text(folded, closed(shards));
+    }
+    const open = shards.filter((shard) => shard.open || shards.length === 1).slice(0, SHARDS);
+    for (const [name, row] of rows) {
+      if (!open.some(({ shard }) => shard === name)) row.element.remove(), rows.delete(name);
+    }
+    const moving = onTheWay(timeline, moment, stream.name);
+    for (const shard of open) {
+      if (!rows.has(shard.shard)) {
+        rows.set(shard.shard, newRow(shard, open.length < MANY ? ROOM : 1));
+        list.append(rows.get(shard.shard).element);
+      }
+      drawRow(rows.get(shard.shard), shard, moving, moment);
+    }
+  }
+
+  return { element: h("div.lab-stream", head, list, folded), draw };
+}
+
+function words(stream, shards) {
   const open = shards.filter((shard) => shard.open).length;
-  const words = [
+  return [
     open === shards.length ? count(open, "shard") : `${open} of ${shards.length} shards open`,
     stream.consumers.length > 0 && `consumers: ${stream.consumers.join(", ")}`,
     stream.older && "with older records",
     stream.deleted && "the stream is deleted",
   ];
-  const room = shards.length < MANY ? LETTERS : LETTERS_OF_MANY;
-  return h(
-    "div.lab-stream",
-    title(stream.name, words),
-    shards.length > 1 && map(shards),
-    h(
-      "ul.lab-shards",
-      { "aria-label": "shards" },
-      some(shards, SHARDS, (shard) => row(shard, room)),
-    ),
-  );
+}
+
+/** The events that have begun and not landed: records on their way onto the tape, readers on theirs. */
+function onTheWay(timeline, { time, count }, name) {
+  const cues = [];
+  for (let i = count; i < timeline.cues.length && timeline.cues[i].lands < time + 2000; i++) {
+    const cue = timeline.cues[i];
+    if (cue.event.stream === name && cue.starts <= time) cues.push(cue);
+  }
+  return cues;
 }
 
 /** All shards by their hash keys, from left to right; below each one its children. */
@@ -65,7 +100,7 @@ function map(shards) {
     const style = `left: ${left}%; width: ${percent(to) - left}%; --full: ${puts / most}`;
     return h(
       `li.lab-range${open ? "" : ".lab-closed"}`,
-      { style },
+      { style, "data-key": shard },
       h("b", number(shard)),
       " ",
       h("small", `${puts}${open ? "" : " closed"}`),
@@ -78,48 +113,115 @@ function map(shards) {
   );
 }
 
-function row(shard, room) {
-  const name = `shard ${number(shard.shard)}`;
-  const keys = `hash keys ${digits(shard.from)}… to ${digits(shard.to)}…`;
-  const refused = [
-    shard.refusedPuts && `${count(shard.refusedPuts, "put")} refused`,
-    shard.refusedReads && `${count(shard.refusedReads, "read")} refused`,
-  ].filter(Boolean);
-  return h(
-    `li.lab-shard${shard.open ? "" : ".lab-closed"}`,
-    h("b", name),
-    ` ${shard.open ? "" : "closed, "}${keys}, ${count(shard.puts, "record")} `,
-    refused.length > 0 && h("span.lab-refused", refused.join(", ")),
-    h("ol.lab-log", { "aria-label": `records of ${name}` }, log(shard, room)),
-  );
+/** What is said of closed shards: they take no more records, but have theirs, and readers read them. */
+function closed(shards) {
+  const those = shards.length > 1 ? shards.filter((shard) => !shard.open) : [];
+  if (!those.length) return "";
+  const one = (shard) => {
+    const readers = [...shard.readers.values()].map((reader) => `${reader.name} ${place(shard, reader)}`);
+    return `${number(shard.shard)} (${[count(shard.puts, "record"), ...readers].join(", ")})`;
+  };
+  return `Closed: ${those.map(one).join(", ")}`;
 }
 
-/** The last records of a shard, and each reader behind the last one that it has read. */
-function log(shard, room) {
-  const fits = (record) => (room -= recordLabel(record).length + 2) > 0;
-  const shown = shard.records.toReversed().filter(fits).reverse();
-  const readers = [...shard.readers.values()];
-  const marks = (those) => readers.filter(those).map((reader) => mark(shard, reader));
-  const earlier = shard.puts - shown.length;
-  const record = ({ sequence, key, data, ...rest }) =>
-    h("li.lab-record", { "data-key": sequence, title: `key ${key}: ${data}` }, recordLabel({ key, data, ...rest }));
-  return [
-    earlier > 0 && h("li.lab-more", `${earlier} earlier`),
-    marks(({ position }) => !shown.length || isAfter(shown[0].sequence, position)),
-    shown.map((one) => [record(one), marks(({ position }) => position === one.sequence)]),
-  ];
+function newRow({ shard }, room) {
+  const name = `shard ${number(shard)}`;
+  const head = h("p.lab-shard-head");
+  const tape = h("ol.lab-tape", { "aria-label": `records of ${name}`, style: `--cells: ${WIDTH}` });
+  const readers = h("ul.lab-readers", { "aria-label": `readers of ${name}`, style: `--cells: ${WIDTH}` });
+  const element = h("li.lab-shard", head, tape, h("p.lab-producer", "producer"), readers);
+  return { element, head, tape, readers, cells: new Map(), marks: new Map(), drawn: -1, room };
 }
 
-function mark(shard, { name, position, behind_ms, got }) {
+function drawRow(row, shard, moving, { count: landed, time }) {
+  if (row.drawn !== landed) {
+    row.drawn = landed;
+    const keys = `hash keys ${digits(shard.from)}… to ${digits(shard.to)}…`;
+    const refused = [
+      shard.refusedPuts && `${count(shard.refusedPuts, "put")} refused`,
+      shard.refusedReads && `${count(shard.refusedReads, "read")} refused`,
+    ].filter(Boolean);
+    const open = shard.open ? "" : "closed, ";
+    become(
+      row.head,
+      h(
+        "p.lab-shard-head",
+        h("b", `shard ${number(shard.shard)}`),
+        ` ${open}${keys}, ${count(shard.puts, "record")} `,
+        refused.length > 0 && h("span.lab-refused", refused.join(", ")),
+      ),
+    );
+  }
+  const own = moving.filter(({ event }) => event.shard === shard.shard);
+  drawTape(row, shard, own, time);
+  drawReaders(row, shard, own, time);
+}
+
+/** Each record has a cell as wide as the others, so they never meet: what moves is the tape's end. */
+function drawTape(row, shard, own, time) {
+  const coming = own.filter(({ event }) => event.kind === "put");
+  const gone = (cue) => (isStill() ? 0 : ease(part(cue, time)));
+  const records = [...shard.records.slice(-CELLS - 1), ...coming.map(({ event }) => event)];
+  const first = shard.puts + coming.length - records.length;
+  const end = shard.puts + coming.map(gone).reduce((sum, one) => sum + one, 0);
+  row.end = end;
+  const kept = new Set();
+  records.forEach((record, i) => {
+    const x = CELLS - end + first + i;
+    if (x <= -1 || x >= CELLS + 1) return;
+    kept.add(record.sequence);
+    let cell = row.cells.get(record.sequence);
+    if (!cell) {
+      const { sequence, key, data } = record;
+      cell = h("li.lab-record", { "data-key": sequence, title: `key ${key}: ${data}` }, h("span", recordLabel(record)));
+      row.cells.set(sequence, cell);
+      row.tape.append(cell);
+    }
+    style(cell, "--x", x.toFixed(3));
+  });
+  for (const [sequence, cell] of row.cells) if (!kept.has(sequence)) cell.remove(), row.cells.delete(sequence);
+}
+
+/** How many records of its shard a reader has before it. */
+function index(shard, position) {
+  if (position === undefined) return shard.puts - shard.records.length;
+  return shard.puts - behind(shard, position);
+}
+
+function drawReaders(row, shard, own, time) {
+  const all = [...shard.readers.values()];
+  // Those that have moved last; in the order in which they came.
+  const shown = all.slice(-READERS);
+  for (const [name, mark] of row.marks) {
+    if (!shown.some((reader) => reader.name === name)) mark.element.remove(), row.marks.delete(name);
+  }
+  row.room = Math.max(row.room, shown.length);
+  style(row.readers, "--rows", String(row.room));
+  shown.forEach((reader, y) => {
+    const { name } = reader;
+    if (!row.marks.has(name)) {
+      const [where, label] = [h("span.lab-cursor", "▲"), h("small")];
+      const element = h("li.lab-mark", { "data-key": `${shard.shard} ${name}` }, where, h("b", name), " ", label);
+      row.marks.set(name, { element, label });
+      row.readers.append(element);
+    }
+    const { element, label } = row.marks.get(name);
+    const moves = own.find(({ event }) => (event.reader ?? event.consumer) === name && event.last);
+    const now = index(shard, reader.position);
+    const next = moves ? index(shard, moves.event.last) : now;
+    const done = moves && !isStill() ? ease(part(moves, time)) : 0;
+    const x = CELLS - row.end + now + (next - now) * done;
+    style(element, "--x", Math.min(CELLS, Math.max(0, x)).toFixed(3));
+    style(element, "--y", String(y));
+    element.classList.toggle("lab-turned", x > CELLS / 2);
+    const got = reader.got ? `got ${reader.got}, ` : "";
+    text(label, `${got}${place(shard, reader)}`);
+  });
+}
+
+function place(shard, { position, behind_ms }) {
   const missing = behind(shard, position);
-  const age = behind_ms ? `, ${duration(behind_ms)}` : "";
-  const place = missing ? `${missing} behind${age}` : "at the end";
-  return h(
-    "li.lab-mark",
-    { "data-key": `${shard.shard} ${name}` },
-    `${name} `,
-    h("small", got ? `got ${got}, ${place}` : place),
-  );
+  return missing ? `${missing} behind${behind_ms ? `, ${duration(behind_ms)}` : ""}` : "at the end";
 }
 
 /** The first two hexadecimal digits of a hash key. */

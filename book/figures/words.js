@@ -4,7 +4,7 @@ const MAX_LABEL = 16;
 
 /** A message's body, short enough for a small box: the number in it if it has one. */
 export function label(text) {
-  const number = /"(?:Message|Msg)":\s*"?([^",}]+)/.exec(text);
+  const number = /"(?:Message|Msg|order)":\s*"?([^",}]+)/.exec(text);
   return number ? number[1] : text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL - 1)}…` : text || "…";
 }
 
