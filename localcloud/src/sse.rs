@@ -123,7 +123,7 @@ fn begin(cloud: &Cloud, listener: &Listener) -> (u64, Bytes) {
             })
         })
     };
-    cloud.kinesis.hold(begin)
+    cloud.kinesis.with_snapshot(begin)
 }
 
 /// While somebody listens, notices what the passing of time does.

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 /// How long a consumer is being made or deleted.
 const CHANGES: Millis = 500;
 /// Of one stream.
-const MOST_CONSUMERS: usize = crate::quotas::FAN_OUT_CONSUMERS;
-const MOST_CREATING: usize = 5;
+const MAX_CONSUMERS: usize = crate::quotas::FAN_OUT_CONSUMERS;
+const MAX_CREATING: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -123,13 +123,13 @@ impl Kinesis {
                 )));
             }
             let creating = |consumer: &&Consumer| matches!(consumer.state, State::Creating { .. });
-            if registered.clone().count() >= MOST_CONSUMERS
-                || registered.filter(creating).count() >= MOST_CREATING
+            if registered.clone().count() >= MAX_CONSUMERS
+                || registered.filter(creating).count() >= MAX_CREATING
             {
                 return Err(ApiError::sender(
                     "LimitExceededException",
                     format!(
-                        "Stream {} under account {ACCOUNT} can have {MOST_CONSUMERS} registered consumers, {MOST_CREATING} of \
+                        "Stream {} under account {ACCOUNT} can have {MAX_CONSUMERS} registered consumers, {MAX_CREATING} of \
                          them being created.",
                         entry.name
                     ),

@@ -24,7 +24,7 @@ const SUBSCRIPTION: Millis = quotas::FAN_OUT_SUBSCRIPTION;
 const BETWEEN: Millis = quotas::FAN_OUT_AGAIN;
 /// How often an event comes when there is nothing new.
 const QUIET: Millis = 5000;
-const MOST_RECORDS: usize = 10_000;
+const MAX_RECORDS: usize = 10_000;
 
 struct Subscription {
     consumer: String,
@@ -145,7 +145,7 @@ impl Kinesis {
                     now,
                     cursor.shard,
                     cursor.position,
-                    MOST_RECORDS,
+                    MAX_RECORDS,
                     quotas::FAN_OUT_RATE,
                 )
                 .ok_or_else(|| no_shard(shard, &entry.name))?;

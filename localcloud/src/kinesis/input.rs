@@ -58,7 +58,7 @@ pub const ITERATOR_TYPES: [&str; 5] = [
 pub const MODES: [&str; 2] = ["PROVISIONED", "ON_DEMAND"];
 
 /// In one request.
-const MOST_TAGS: usize = 200;
+const MAX_TAGS: usize = 200;
 
 // Differs from AWS: kinesis-options: what else AWS can be asked for is refused.
 const OPTIONS_ELSEWHERE: [&str; 4] = [
@@ -240,7 +240,7 @@ impl Input {
             Some(Value::Object(map)) => map,
             Some(_) => return Err(of_wrong_type(format!("{name} is no map."))),
         };
-        check_length(name, map.len(), MOST_TAGS)?;
+        check_length(name, map.len(), MAX_TAGS)?;
         let mut tags = BTreeMap::new();
         for (key, value) in map {
             let Value::String(value) = value else {

@@ -3,14 +3,14 @@
 
 use super::input::{violation, Input, ANY, NAME};
 use super::stream::Stream;
-use super::{id_of, invalid, seconds, shard_name, Entry, Kinesis, Shard, MOST_SHARDS};
+use super::{id_of, invalid, seconds, shard_name, Entry, Kinesis, Shard, MAX_SHARDS};
 use crate::clock::Millis;
 use crate::wire::error::ApiError;
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Value};
 
 /// What one answer of `ListShards` holds, however many were asked for.
-const MOST_LISTED: usize = 1000;
+const MAX_LISTED: usize = 1000;
 const TOKEN_LIFE: Millis = 5 * 60 * 1000;
 const FILTERS: [&str; 6] = [
     "AFTER_SHARD_ID",
@@ -82,7 +82,7 @@ impl Kinesis {
         let streams = state.streams.values();
         let open: usize = streams.clone().map(|entry| entry.log.open_shards()).sum();
         json!({
-            "ShardLimit": MOST_SHARDS,
+            "ShardLimit": MAX_SHARDS,
             "OpenShardCount": open,
             "OnDemandStreamCount": streams.filter(|entry| entry.is_on_demand).count(),
             "OnDemandStreamCountLimit": 50,
@@ -147,7 +147,7 @@ impl Kinesis {
             }
         };
         let limit = input.number("MaxResults", 1..=10_000)?;
-        let limit = limit.map_or(MOST_LISTED, |limit| MOST_LISTED.min(limit as usize));
+        let limit = limit.map_or(MAX_LISTED, |limit| MAX_LISTED.min(limit as usize));
         let filter = Filter::read(input)?;
         if let Filter::After(shard) = filter {
             after = after.max(Some(shard));

@@ -81,8 +81,8 @@ pub const OPERATIONS: [&str; 36] = [
 ];
 
 // Differs from AWS: kinesis-bounds: 1,000 open shards, and 1 GiB of records, in memory.
-const MOST_SHARDS: usize = 1000;
-const MOST_BYTES: usize = 1024 * 1024 * 1024;
+const MAX_SHARDS: usize = 1000;
+const MAX_BYTES: usize = 1024 * 1024 * 1024;
 // Differs from AWS: kinesis-quick: a stream is made, changed and deleted in 300 ms, a consumer in 500 ms.
 /// How long the creation, a change or the deletion of a stream takes, by the local cloud's clock.
 pub const CHANGES: Millis = 300;
@@ -433,14 +433,14 @@ impl State {
             .values()
             .map(|entry| entry.log.planned_shards());
         let planned: usize = planned.sum();
-        if planned + more <= MOST_SHARDS {
+        if planned + more <= MAX_SHARDS {
             return Ok(());
         }
         Err(ApiError::sender(
             "LimitExceededException",
             format!(
                 "This request would exceed the shard limit for the account {ACCOUNT}. Current shard count for the account: \
-                 {planned}. Limit: {MOST_SHARDS}. Number of additional shards that would have resulted from this request: \
+                 {planned}. Limit: {MAX_SHARDS}. Number of additional shards that would have resulted from this request: \
                  {more}."
             ),
         ))

@@ -6,7 +6,7 @@ use super::input::{elsewhere, of_wrong_type, one_name, violation, Words, HASH_KE
 use super::sequence::{write_decimal, Number};
 use super::shard::{Batch, Record, Throttled};
 use super::stream::Change;
-use super::{invalid, no_shard, no_stream, shard_name, Cursor, Entry, Kinesis, MOST_BYTES};
+use super::{invalid, no_shard, no_stream, shard_name, Cursor, Entry, Kinesis, MAX_BYTES};
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::events::{caller, Event, MAX_TEXT};
@@ -21,12 +21,12 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-const LARGEST_BATCH: usize = quotas::PUT_RECORDS_BYTES;
-const LARGEST_RECORD: usize = quotas::RECORD_SIZE_MAX;
-const MOST_PUT: usize = quotas::PUT_RECORDS;
-const MOST_GOT: usize = quotas::SHARD_GET_RECORDS;
-const LONGEST_KEY: usize = 256;
-const LONGEST_ITERATOR: Words = Words::up_to(512);
+const MAX_BATCH: usize = quotas::PUT_RECORDS_BYTES;
+const MAX_RECORD: usize = quotas::RECORD_SIZE_MAX;
+const MAX_PUT: usize = quotas::PUT_RECORDS;
+const MAX_GOT: usize = quotas::SHARD_GET_RECORDS;
+const MAX_KEY: usize = 256;
+const MAX_ITERATOR: Words = Words::up_to(512);
 
 /// A text that is borrowed from the request wherever it has no escapes.
 #[derive(Deserialize)]
@@ -103,8 +103,8 @@ impl<'a> ToPut<'a> {
             let rule = "Member must have length greater than or equal to 1";
             return Err(violation(&at("partitionKey"), Some(key), rule));
         }
-        if key.len() > LONGEST_KEY && key.chars().count() > LONGEST_KEY {
-            let rule = format!("Member must have length less than or equal to {LONGEST_KEY}");
+        if key.len() > MAX_KEY && key.chars().count() > MAX_KEY {
+            let rule = format!("Member must have length less than or equal to {MAX_KEY}");
             return Err(violation(&at("partitionKey"), Some(key), rule));
         }
         let hash = match &self.explicit_hash_key {
@@ -121,8 +121,8 @@ impl<'a> ToPut<'a> {
         let data = BASE64_STANDARD.decode(data).map_err(|error| {
             of_wrong_type(format!("Data can not be converted to a Blob: {error}"))
         })?;
-        if data.len() > LARGEST_RECORD {
-            let rule = format!("Member must have length less than or equal to {LARGEST_RECORD}");
+        if data.len() > MAX_RECORD {
+            let rule = format!("Member must have length less than or equal to {MAX_RECORD}");
             return Err(violation(&at("data"), Some("(the data)"), rule));
         }
         let data = data.into();
@@ -175,10 +175,10 @@ impl Kinesis {
         let records = input
             .records
             .ok_or_else(|| violation("records", None::<&str>, "Member must not be null"))?;
-        if records.is_empty() || records.len() > MOST_PUT {
+        if records.is_empty() || records.len() > MAX_PUT {
             let rule = match records.len() {
                 0 => "Member must have length greater than or equal to 1".to_owned(),
-                _ => format!("Member must have length less than or equal to {MOST_PUT}"),
+                _ => format!("Member must have length less than or equal to {MAX_PUT}"),
             };
             let several = format!("({} records)", records.len());
             return Err(violation("records", Some(&several), rule));
@@ -188,9 +188,9 @@ impl Kinesis {
             .map(|(n, record)| record.check(&format!("records.{}.member.", n + 1)))
             .collect::<Result<_, _>>()?;
         let size: usize = checked.iter().map(ToStore::size).sum();
-        if size > LARGEST_BATCH {
+        if size > MAX_BATCH {
             return Err(invalid(format!(
-                "Records size exceeds {LARGEST_BATCH} bytes limit."
+                "Records size exceeds {MAX_BATCH} bytes limit."
             )));
         }
         let (outcomes, is_encrypted) = self.put("PutRecords", name, &checked)?;
@@ -325,7 +325,7 @@ impl Kinesis {
 
     /// Whether there is memory for so many bytes more.
     fn make_room(&self, bytes: usize) -> Result<(), ApiError> {
-        let is_full = || self.0.kept.load(Ordering::Relaxed) + bytes > MOST_BYTES;
+        let is_full = || self.0.kept.load(Ordering::Relaxed) + bytes > MAX_BYTES;
         if !is_full() {
             return Ok(());
         }
@@ -338,7 +338,7 @@ impl Kinesis {
             false => Ok(()),
             true => Err(ApiError::sender(
                 "LimitExceededException",
-                format!("The local cloud keeps {MOST_BYTES} bytes of records. Delete a stream."),
+                format!("The local cloud keeps {MAX_BYTES} bytes of records. Delete a stream."),
             )),
         }
     }
@@ -348,12 +348,12 @@ impl Kinesis {
         refuse_dry_run("GetRecords", input.dry_run)?;
         let missing = || violation("shardIterator", None::<&str>, "Member must not be null");
         let Text(iterator) = input.shard_iterator.ok_or_else(missing)?;
-        LONGEST_ITERATOR.check("ShardIterator", &iterator)?;
+        MAX_ITERATOR.check("ShardIterator", &iterator)?;
         let limit = match input.limit {
-            None => MOST_GOT,
-            Some(limit) if (1.0..=MOST_GOT as f64).contains(&limit.trunc()) => limit as usize,
+            None => MAX_GOT,
+            Some(limit) if (1.0..=MAX_GOT as f64).contains(&limit.trunc()) => limit as usize,
             Some(limit) => {
-                let rule = format!("Member must have value from 1 to {MOST_GOT}");
+                let rule = format!("Member must have value from 1 to {MAX_GOT}");
                 return Err(violation("limit", Some(&limit), rule));
             }
         };

@@ -3,7 +3,7 @@
 
 use super::input::{Input, HASH_KEY, NAME};
 use super::stream::Change;
-use super::{could_not_find, id_of, invalid, Entry, Kinesis, MOST_SHARDS};
+use super::{could_not_find, id_of, invalid, Entry, Kinesis, MAX_SHARDS};
 use crate::account::ACCOUNT;
 use crate::clock::Millis;
 use crate::quotas;
@@ -113,9 +113,9 @@ impl Entry {
                  Current open shard count: {current} Target shard count: {target}"
             ));
         }
-        if target > MOST_SHARDS {
+        if target > MAX_SHARDS {
             return limit(format!(
-                "Target shard count or number of open shards cannot be greater than {MOST_SHARDS}."
+                "Target shard count or number of open shards cannot be greater than {MAX_SHARDS}."
             ));
         }
         while self.counts_set_at.front().is_some_and(|at| at + DAY <= now) {

@@ -11,8 +11,8 @@ use serde_json::{json, Value};
 use std::collections::BTreeMap;
 
 /// Of one resource.
-const MOST_TAGS: usize = 50;
-const MOST_TAG_KEYS: usize = 50;
+const MAX_TAGS: usize = 50;
+const MAX_TAG_KEYS: usize = 50;
 const RETENTION_HOURS: std::ops::RangeInclusive<u32> = 1..=crate::quotas::KINESIS_RETENTION_MAX;
 const SHORTEST_RETENTION_HOURS: u32 = 24;
 const METRICS: [&str; 8] = [
@@ -39,7 +39,7 @@ impl Kinesis {
     }
 
     pub(super) fn remove_tags_from_stream(&self, input: &Input) -> Result<Value, ApiError> {
-        let keys = input.need("TagKeys", input.texts("TagKeys", MOST_TAG_KEYS)?)?;
+        let keys = input.need("TagKeys", input.texts("TagKeys", MAX_TAG_KEYS)?)?;
         self.with(input.need_stream()?, |entry, _| {
             entry.tags.retain(|key, _| !keys.contains(&key.as_str()));
             Ok(Value::Null)
@@ -63,7 +63,7 @@ impl Kinesis {
     }
 
     pub(super) fn untag_resource(&self, input: &Input) -> Result<Value, ApiError> {
-        let keys = input.need("TagKeys", input.texts("TagKeys", MOST_TAG_KEYS)?)?;
+        let keys = input.need("TagKeys", input.texts("TagKeys", MAX_TAG_KEYS)?)?;
         self.with_resource(input, |resource| {
             resource.tags.retain(|key, _| !keys.contains(&key.as_str()));
             Ok(Value::Null)
@@ -250,9 +250,9 @@ pub(super) fn arn(name: &str) -> String {
 
 /// Whether a resource may have so many tags.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    match tags.len() > MOST_TAGS {
+    match tags.len() > MAX_TAGS {
         true => Err(invalid(format!(
-            "A resource cannot have more than {MOST_TAGS} tags."
+            "A resource cannot have more than {MAX_TAGS} tags."
         ))),
         false => Ok(()),
     }

@@ -20,7 +20,7 @@ pub const WRITE_RECORDS: usize = quotas::SHARD_IN_RECORDS;
 /// What a shard gives to all `GetRecords` in a second, and what one call may take at once.
 pub const READ_BYTES: usize = quotas::SHARD_OUT_BYTES;
 pub const READ_CALLS: usize = quotas::SHARD_READS;
-pub const LARGEST_READ: usize = quotas::SHARD_GET_BYTES;
+pub const MAX_READ: usize = quotas::SHARD_GET_BYTES;
 // Differs from AWS: large-record-burst: AWS doesn't tell how much more than its second a shard takes for a large record.
 /// What a shard takes above its second when a record is larger than that, after it was quiet for ten seconds.
 const BURST: usize = 10 * MEBIBYTE;
@@ -248,7 +248,7 @@ impl Shard {
     /// A read that counts against the shard's second.
     pub fn get(&mut self, now: Millis, from: Position, limit: usize) -> Result<Batch, Throttled> {
         self.given.begin(now)?;
-        let batch = self.read(now, from, limit, LARGEST_READ);
+        let batch = self.read(now, from, limit, MAX_READ);
         self.given.bytes += batch.size;
         Ok(batch)
     }

@@ -21,7 +21,7 @@ impl Kinesis {
     }
 
     /// Does something while nothing happens to the streams, which it gets as the feed shows them.
-    pub fn hold<T>(&self, work: impl FnOnce(Vec<events::Stream>) -> T) -> T {
+    pub fn with_snapshot<T>(&self, work: impl FnOnce(Vec<events::Stream>) -> T) -> T {
         let mut state = self.lock();
         self.pass_all(&mut state);
         let now = self.0.clock.now();
