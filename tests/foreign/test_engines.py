@@ -57,6 +57,10 @@ TOO_LONG = {"half-a-batch", "old-iterator", "retention"}
 # Ministack denies nothing and has no clock.
 FUNCTION_EXPERIMENTS = {"blocked-shard", "least-privilege", "pause", "poison", "scaling", "who-deletes"}
 NO_LIMITS = f"a shard has limits, here it takes and gives everything: {KINESIS}service-sizes-and-limits.html"
+GROUPS = (
+    r"A2 is in flight behind it and holds up nothing",
+    "a message in flight holds up only those behind it in its group: recorded on AWS in November 2025",
+)
 PARENTS_KEEP = f"records from before a split or a merge stay in its parents: {KINESIS}kinesis-using-sdk-java-after-resharding.html"
 # On both engines.
 UNLIMITED = {
@@ -155,6 +159,7 @@ class Ministack(Engine, unittest.TestCase):
             f"no message move tasks: {API}API_StartMessageMoveTask.html",
         ),
         "fan-out": (r"Error: everybody can poll as often as they like", NO_LIMITS),
+        "groups": GROUPS,
         "old-handle": (
             r"Error: ReceiptHandleIsInvalid",
             f"deleting with an older handle of the message succeeds on AWS: {API}API_DeleteMessage.html",
@@ -194,6 +199,7 @@ class Moto(Engine, unittest.TestCase):
             r"Error: response error: invalid input: malformed JSON error body",
             f"no subscriptions: {KINESIS_API}API_SubscribeToShard.html",
         ),
+        "groups": GROUPS,
         "late-price": (
             r"Error: no number",
             f"a message of a FIFO queue has a SequenceNumber when All is asked for: {API}API_ReceiveMessage.html",

@@ -168,7 +168,7 @@ class Kinesis(OnTheLocalCloud):
 
     def test_what_is_no_stream_is_refused(self):
         create = self.kinesis.create_stream
-        for wrong in [{"StreamName": "a b", "ShardCount": 1}, {"StreamName": "x" * 129, "ShardCount": 1}, {"StreamName": "none"}]:
+        for wrong in [{"StreamName": "a b", "ShardCount": 1}, {"StreamName": "x" * 129, "ShardCount": 1}]:
             self.refused("ValidationException", create, **wrong)
         self.refused("LimitExceededException", create, StreamName="none", ShardCount=100_000)
         self.refused("ResourceNotFoundException", self.put, stream="none", data="x")
@@ -202,8 +202,9 @@ class Kinesis(OnTheLocalCloud):
         )
         self.active(name)
         self.assertEqual(self.open(name), ["shardId-000000000002", "shardId-000000000003"])
-        for kind in ["AT_TRIM_HORIZON", "FROM_TRIM_HORIZON"]:
-            self.assertEqual(len(self.shards(name, ShardFilter={"Type": kind})), 4)
+        # Open at the oldest record, and all since then.
+        for kind, count in [("AT_TRIM_HORIZON", 3), ("FROM_TRIM_HORIZON", 4)]:
+            self.assertEqual(len(self.shards(name, ShardFilter={"Type": kind})), count)
         self.refused("ValidationException", self.shards, stream=name, ShardFilter={"Type": "AFTER_LUNCH"})
         self.refused("InvalidArgumentException", self.shards, stream=name, ShardFilter={"Type": "AFTER_SHARD_ID"})
 
@@ -589,7 +590,6 @@ class Kinesis(OnTheLocalCloud):
         name = self.stream()
         record = {"StreamName": name, "PartitionKey": "k", "Data": b"x"}
         for call, parameters in [
-            (self.kinesis.start_stream_encryption, {"StreamName": name, "EncryptionType": "KMS", "KeyId": "k"}),
             (self.kinesis.put_record, {**record, "DryRun": True}),
             (self.kinesis.create_stream, {"StreamName": "warm", "WarmThroughputMiBps": 5}),
         ]:
@@ -600,6 +600,28 @@ class Kinesis(OnTheLocalCloud):
                 self.assertEqual(error["Code"], "UnknownOperationException")
                 self.assertIn("not in this lab", error["Message"])
         self.assertEqual(self.all(name), [])
+
+    def test_encryption_metrics_and_policies_are_kept(self):
+        name = self.stream()
+        describe = self.kinesis.describe_stream_summary
+        key = {"StreamName": name, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+        self.kinesis.start_stream_encryption(**key)
+        self.active(name)
+        self.assertEqual(describe(StreamName=name)["StreamDescriptionSummary"]["EncryptionType"], "KMS")
+        self.kinesis.stop_stream_encryption(**key)
+        self.active(name)
+        self.assertEqual(describe(StreamName=name)["StreamDescriptionSummary"]["EncryptionType"], "NONE")
+
+        metrics = {"StreamName": name, "ShardLevelMetrics": ["IncomingBytes"]}
+        on = self.kinesis.enable_enhanced_monitoring(**metrics)
+        self.assertEqual(on["DesiredShardLevelMetrics"], ["IncomingBytes"])
+        off = self.kinesis.disable_enhanced_monitoring(**metrics)
+        self.assertEqual(off["DesiredShardLevelMetrics"], [])
+
+        policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.kinesis.put_resource_policy(ResourceARN=self.arn(name), Policy=policy)
+        self.assertEqual(self.kinesis.get_resource_policy(ResourceARN=self.arn(name))["Policy"], policy)
+        self.kinesis.delete_resource_policy(ResourceARN=self.arn(name))
 
     def test_zz_every_operation_and_error_was_there(self):
         operations = set(OPERATIONS.split(", "))
